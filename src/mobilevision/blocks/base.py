@@ -1,0 +1,56 @@
+"""What a block and a head are: frozen facts that can build their own modules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from torch import nn
+
+from mobilevision.layers import Chain, Residual, divisible
+
+if TYPE_CHECKING:
+    from mobilevision.architecture import Arch, Tap
+
+
+@dataclass(frozen=True)
+class Block:
+    """One row of an architecture.
+
+    Attributes:
+        out: channels leaving the block.
+        stride: 1 keeps height and width, 2 halves them (rounding up).
+        dilation: distance between neighboring pixels under a filter; 1 is the ordinary filter.
+    """
+
+    out: int
+    stride: int = 1
+    dilation: int = 1
+
+    tapped: ClassVar[bool] = True
+    """Whether the block's output is a map that other heads stand on."""
+
+    def build(self, cin: int) -> nn.Module:
+        """A fresh module for `cin` incoming channels. Shape: (N, cin, H, W) -> (N, out, H / stride, W / stride)."""
+        raise NotImplementedError
+
+    def widened(self, by: float) -> Self:
+        """The same block with `by` times the outgoing channels, rounded to a multiple of 8."""
+        return replace(self, out=divisible(self.out * by))
+
+    def skip(self, cin: int, body: Chain) -> nn.Module:
+        """`body` with its input added where the shapes allow it."""
+        return Residual(body) if self.stride == 1 and cin == self.out else body
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands on the maps of an architecture: it knows where they are taken, not how many outputs a task wants."""
+
+    def taps(self, arch: Arch) -> tuple[Tap, ...]:
+        """Where in `arch` the head takes its maps, fine to coarse."""
+        raise NotImplementedError
+
+    def build(self, taps: tuple[Tap, ...], outputs: int) -> nn.Module:
+        """A fresh module that takes the list of maps and gives the task's outputs."""
+        raise NotImplementedError

@@ -1,0 +1,271 @@
+"""What an architecture costs, row by row: shapes, parameters, multiply-accumulates, bytes, time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from mobilevision.architecture import Arch, Place, Tap
+from mobilevision.blocks import Block, Head
+from mobilevision.errors import InputError, UsageError
+
+Shape = tuple[int, ...]
+"""(channels, height, width), without the batch."""
+
+Key = tuple[Block | Head, tuple[Any, ...]]
+"""A block and the shape it works on, or a head and the shapes of its maps: what a cost or a time belongs to."""
+
+FLOAT_BYTES = 4
+LAYERS = {"convolution", "addmm", "mm"}  # operations with weights; other products are attention's
+
+
+class Operation(NamedTuple):
+    """One convolution, linear layer or attention product; norms and activations are fused into the one before.
+
+    Attributes:
+        name: torch's name of the operation.
+        macs: multiply-accumulates.
+        weights: numbers of its weight (an attention product has none).
+        activations: numbers it reads and writes.
+    """
+
+    name: str
+    macs: int
+    weights: int
+    activations: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one row costs, for one picture.
+
+    Attributes:
+        shape: what comes out, (channels, height, width); of a classifier, (outputs,).
+        params: trainable numbers.
+        macs: multiply-accumulates of convolutions and linear layers.
+        attention_macs: multiply-accumulates of the products of queries, keys and values, which are not in `macs`.
+        weight_bytes: bytes of the parameters as float32.
+        activation_bytes: bytes that convolutions, linear layers and attention products read and write, as float32.
+    """
+
+    shape: Shape
+    params: int
+    macs: int
+    attention_macs: int
+    weight_bytes: int
+    activation_bytes: int
+
+
+class Row(NamedTuple):
+    """One block where it stands: the line that every count, table and picture is made from.
+
+    The head's row is the last; its `shape` is that of its map, or the tuple of its maps' shapes if it has several.
+    """
+
+    place: Place
+    block: Block | Head
+    shape: tuple[Any, ...]
+    cost: Cost
+
+
+@cache
+def operations(block: Block, shape: Shape) -> tuple[Operation, ...]:
+    """The operations of one block on an input of `shape`, found by running it on the meta device."""
+    return _ran(_on_meta(block, shape[0]), shape)[1]
+
+
+@cache
+def cost(block: Block, shape: Shape) -> Cost:
+    """What one block costs on an input of `shape` (channels, height, width)."""
+    module = _on_meta(block, shape[0])
+    return _cost(module, *_ran(module, shape))
+
+
+@cache
+def head_cost(head: Head, taps: tuple[Tap, ...], shapes: tuple[Shape, ...], outputs: int) -> Cost:
+    """What a head costs on maps of `shapes`, with as many `outputs` as its task asks."""
+    with torch.device("meta"):
+        module = head.build(taps, outputs).eval()
+    return _cost(module, *_ran(module, shapes))
+
+
+def walk(arch: Arch, size: int | tuple[int, int] | None = None, outputs: int = 1000, *, channels: int = 3) -> list[Row]:
+    """The rows of an architecture, from the image to the head.
+
+    Args:
+        arch: what to walk.
+        size: side of the image in pixels, or (height, width); default is the architecture's own.
+        outputs: what the head gives, for a classifier the number of classes.
+        channels: channels of the image.
+
+    Raises:
+        UsageError: if the image is too small for the network.
+    """
+    height, width = size if isinstance(size, tuple) else (size or arch.size,) * 2
+    if min(height, width) < 1:
+        raise UsageError(f"an image of {height}x{width} pixels is empty; give a positive size")
+    rows: list[Row] = []
+    shape: Shape = (channels, height, width)
+    for place, block in arch.places():
+        rows.append(Row(place, block, shape, cost(block, shape)))
+        shape = rows[-1].cost.shape
+    taps = arch.head.taps(arch)
+    maps = tuple(_tap_shape(rows, tap) for tap in taps)
+    facts = head_cost(arch.head, taps, maps, outputs)
+    rows.append(Row((len(arch.stages), 0), arch.head, maps[0] if len(maps) == 1 else maps, facts))
+    return rows
+
+
+def params(arch: Arch, outputs: int = 1000) -> int:
+    """Trainable numbers of the whole network."""
+    return sum(row.cost.params for row in walk(arch, outputs=outputs))
+
+
+def macs(arch: Arch, size: int | tuple[int, int] | None = None, outputs: int = 1000) -> int:
+    """Multiply-accumulates of convolutions and linear layers for one picture; attention products are not in it."""
+    return sum(row.cost.macs for row in walk(arch, size, outputs))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Times of single rows, measured in one runtime on one machine.
+
+    Attributes:
+        times: milliseconds of a block (or head) on a shape.
+        runtime: what ran them, for example "litert".
+        precision: "fp32", "fp16" or "int8".
+        threads: how many threads ran.
+        machine: what they ran on.
+        slope: with `intercept`, the line fitted on whole networks: measured = intercept + slope * sum of rows.
+        intercept: milliseconds.
+        error: mean relative error of that line on networks that were not fitted, as a fraction.
+    """
+
+    times: Mapping[Key, float] = field(hash=False)
+    runtime: str = "torch"
+    precision: str = "fp32"
+    threads: int = 1
+    machine: str = ""
+    slope: float = 1.0
+    intercept: float = 0.0
+    error: float = math.nan
+
+
+def latency(arch: Arch, table: Table, *, size: int | None = None, outputs: int = 1000) -> float:
+    """Milliseconds of the whole network, predicted from the times of its rows.
+
+    Raises:
+        InputError: if the table lacks a row.
+    """
+    total = 0.0
+    for row in walk(arch, size, outputs):
+        if (row.block, row.shape) not in table.times:
+            raise InputError(f"the table of {table.runtime} has no time for {row.block} on {row.shape}; measure it")
+        total += table.times[row.block, row.shape]
+    return table.intercept + table.slope * total
+
+
+def roofline(rows: Iterable[Row], *, ridge: float, bytes_per_number: int = 1) -> float:
+    """The time of a network on ideal hardware, in units of one multiply-accumulate at peak (arXiv:2404.10518, section 3).
+
+    Every operation takes the longer of its arithmetic and its memory traffic; `ridge` 0 counts arithmetic alone.
+
+    Args:
+        rows: what `walk` gave.
+        ridge: the hardware's ridge point: multiply-accumulates it can do while it moves one byte.
+        bytes_per_number: of weights and activations on the device; int8 has 1.
+    """
+    total = 0.0
+    for row in rows:
+        for operation in row_operations(row):
+            moved = (operation.weights + operation.activations) * bytes_per_number
+            total += max(operation.macs, moved * ridge)
+    return total
+
+
+def row_operations(row: Row) -> tuple[Operation, ...]:
+    """The operations of a row, the head's included."""
+    if isinstance(row.block, Block):
+        return operations(row.block, row.shape)
+    raise UsageError(f"{type(row.block).__name__} needs its outputs to be priced; use head_operations")
+
+
+def _on_meta(block: Block, channels: int) -> nn.Module:
+    with torch.device("meta"):
+        return block.build(channels).eval()
+
+
+def _ran(module: nn.Module, shape: Any) -> tuple[Any, tuple[Operation, ...]]:
+    """Run a module on the meta device: what came out, and the operations on the way."""
+    with torch.device("meta"), torch.no_grad():
+        several = isinstance(shape[0], tuple)
+        x: Any = [torch.empty(1, *one) for one in shape] if several else torch.empty(1, *shape)
+        with _Recorder() as recorder:
+            out = module(x)
+    return out, tuple(recorder.operations)
+
+
+def _cost(module: nn.Module, out: Any, found: Sequence[Operation]) -> Cost:
+    count = sum(p.numel() for p in module.parameters())
+    return Cost(
+        shape=_shape(out),
+        params=count,
+        macs=sum(op.macs for op in found if op.name in LAYERS),
+        attention_macs=sum(op.macs for op in found if op.name not in LAYERS),
+        weight_bytes=FLOAT_BYTES * count,
+        activation_bytes=FLOAT_BYTES * sum(op.activations for op in found),
+    )
+
+
+def _shape(out: Any) -> Shape:
+    if isinstance(out, Tensor):
+        return tuple(out.shape[1:])
+    parts = out.values() if isinstance(out, dict) else out
+    return next(_shape(part) for part in parts)
+
+
+def _tap_shape(rows: Sequence[Row], tap: Tap) -> Shape:
+    """The shape of the map at `tap`; a part of a block that comes before the stride has the size of the input."""
+    row = next(row for row in rows if row.place == tap.place)
+    if not tap.point:
+        return row.cost.shape
+    assert isinstance(row.block, Block)
+    with torch.device("meta"), torch.no_grad():
+        module: Any = row.block.build(row.shape[0]).eval()
+        seen = module.observe(torch.empty(1, *row.shape), (tap.point,))[1]
+    return tuple(seen[tap.point].shape[1:])
+
+
+class _Recorder(TorchDispatchMode):
+    """Writes down every operation that torch's own flop counter knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: list[Operation] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        packet = func._overloadpacket
+        if packet in flop_registry:
+            tensors = [arg for arg in args if isinstance(arg, Tensor)]
+            name = packet.__name__
+            macs_ = flop_registry[packet](*args, **(kwargs or {}), out_val=out) // 2
+            weight = _weight(name, tensors)
+            moved = sum(t.numel() for t in tensors if t is not weight and t.dim() > 1) + out.numel()
+            self.operations.append(Operation(name, macs_, weight.numel() if weight is not None else 0, moved))
+        return out
+
+
+def _weight(name: str, tensors: Sequence[Tensor]) -> Tensor | None:
+    """Which argument is the weight: addmm takes (bias, x, weight), the others (x, weight)."""
+    if name not in LAYERS:
+        return None
+    return tensors[2] if name == "addmm" else tensors[1]

@@ -1,0 +1,145 @@
+"""From an architecture to a torch module."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from mobilevision.architecture import Arch, Tap
+from mobilevision.layers import Conv2d
+
+
+class Network(nn.Module):
+    """The module an architecture describes.
+
+    Args:
+        arch: what to build.
+        outputs: what the task asks of the head, for a classifier the number of classes; 0 gives the embedding.
+        channels: channels of the image.
+    """
+
+    def __init__(self, arch: Arch, outputs: int = 1000, *, channels: int = 3) -> None:
+        super().__init__()
+        self.arch, self.outputs, self.channels = arch, outputs, channels
+        self.taps = arch.head.taps(arch)
+        self.stages = build_stages(arch, channels)
+        self.head: Any = arch.head.build(self.taps, outputs)
+        finish_(self, arch)
+
+    def forward(self, x: Tensor) -> Any:
+        """What the head gives, for a classifier scores. Shape: (N, channels, H, W) -> (N, outputs)."""
+        return self.head(self.features(x, self.taps))
+
+    def features(self, x: Tensor, taps: Sequence[Tap] | None = None) -> list[Tensor]:
+        """The maps at `taps` (default: the last map of every stride), fine to coarse.
+
+        Shape: (N, channels, H, W) -> [(N, tap.channels, ceil(H / tap.stride), ceil(W / tap.stride)), ...].
+        """
+        return run_stages(self.stages, x, self.arch.taps() if taps is None else taps)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """The pooled vector before the scores. Shape: (N, channels, H, W) -> (N, num_features)."""
+        vector: Tensor = self.head.embed(self.features(x, self.taps))
+        return vector
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes; 0 if the network gives the embedding."""
+        return self.outputs
+
+    @property
+    def num_features(self) -> int:
+        """Channels of the vector before the scores."""
+        return int(self.head.features)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """The last map. Shape: (N, channels, H, W) -> (N, C, H / 32, W / 32)."""
+        return self.features(x, self.taps)[-1]
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Scores from the last map, or with `pre_logits` the vector before them."""
+        result: Tensor = self.head.embed([x]) if pre_logits else self.head([x])
+        return result
+
+    def get_classifier(self) -> nn.Module:
+        """The layer that makes the scores."""
+        scores: nn.Module = self.head.scores
+        return scores
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """Replace the layer that makes the scores by a fresh one; with 0 the network gives the embedding."""
+        like = next(self.parameters())
+        fresh = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+        self.head.scores = fresh.to(like.device, like.dtype)
+        self.outputs = num_classes
+
+
+class Features(nn.Module):
+    """The backbone alone, down to the deepest of `taps`: a list of maps, fine to coarse."""
+
+    def __init__(self, arch: Arch, taps: Sequence[Tap] | None = None, *, channels: int = 3) -> None:
+        super().__init__()
+        self.arch, self.taps = arch, tuple(arch.taps() if taps is None else taps)
+        self.feature_info = FeatureInfo(self.taps)
+        deepest = max(tap.place for tap in self.taps)
+        self.stages = build_stages(arch, channels, deepest)
+        finish_(self, arch)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Shape: (N, channels, H, W) -> [(N, tap.channels, ceil(H / tap.stride), ceil(W / tap.stride)), ...]."""
+        return run_stages(self.stages, x, self.taps)
+
+
+class FeatureInfo:
+    """Channels and reductions of a list of maps, asked for as timm's users ask."""
+
+    def __init__(self, taps: Sequence[Tap]) -> None:
+        self.taps = tuple(taps)
+
+    def channels(self) -> list[int]:
+        """Channels of each map."""
+        return [tap.channels for tap in self.taps]
+
+    def reduction(self) -> list[int]:
+        """Pixels of the image for one pixel of each map."""
+        return [tap.stride for tap in self.taps]
+
+
+def build_stages(arch: Arch, channels: int, deepest: tuple[int, int] | None = None) -> nn.ModuleList:
+    """The modules of all blocks, by stage, or of those down to the place `deepest`."""
+    stages, cin = nn.ModuleList(), channels
+    for i, stage in enumerate(arch.stages):
+        built = nn.Sequential()
+        for j, block in enumerate(stage):
+            if deepest is None or (i, j) <= deepest:
+                built.append(block.build(cin))
+                cin = block.out
+        if len(built):
+            stages.append(built)
+    return stages
+
+
+def run_stages(stages: nn.ModuleList, x: Tensor, taps: Sequence[Tap]) -> list[Tensor]:
+    """Run the blocks down to the deepest tap and keep the maps at `taps`, in their order."""
+    wanted: dict[tuple[int, int], set[str]] = {}
+    for tap in taps:
+        wanted.setdefault(tap.place, set()).add(tap.point)
+    found: dict[tuple[tuple[int, int], str], Tensor] = {}
+    for i, stage in enumerate(stages):
+        for j, block in enumerate(stage):  # type: ignore[arg-type]
+            inner = wanted.get((i, j), set()) - {""}
+            x, seen = block.observe(x, inner) if inner else (block(x), {})
+            seen |= {"": x} if "" in wanted.get((i, j), ()) else {}
+            found |= {((i, j), point): part for point, part in seen.items()}
+            if (i, j) == max(wanted):
+                break
+    return [found[tap.place, tap.point] for tap in taps]
+
+
+def finish_(module: nn.Module, arch: Arch) -> None:
+    """Set what the whole architecture decides on every layer: the norms' epsilon and the convolutions' padding."""
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.eps = arch.eps
+        if isinstance(part, Conv2d):
+            part.same = arch.padding == "same"
