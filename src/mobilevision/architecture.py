@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -54,7 +54,7 @@ class Arch:
 
     name: str
     stages: tuple[tuple[Block, ...], ...]
-    head: Head = Classifier()
+    head: Head = field(default_factory=Classifier)
     size: int = 224
     eps: float = 1e-5
     padding: str = "torch"

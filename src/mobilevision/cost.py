@@ -54,6 +54,7 @@ class Cost:
         attention_macs: multiply-accumulates of the products of queries, keys and values, which are not in `macs`.
         weight_bytes: bytes of the parameters as float32.
         activation_bytes: bytes that convolutions, linear layers and attention products read and write, as float32.
+        operations: those convolutions, linear layers and products, in order.
     """
 
     shape: Shape
@@ -62,6 +63,7 @@ class Cost:
     attention_macs: int
     weight_bytes: int
     activation_bytes: int
+    operations: tuple[Operation, ...] = field(default=(), repr=False)
 
 
 class Row(NamedTuple):
@@ -77,16 +79,10 @@ class Row(NamedTuple):
 
 
 @cache
-def operations(block: Block, shape: Shape) -> tuple[Operation, ...]:
-    """The operations of one block on an input of `shape`, found by running it on the meta device."""
-    return _ran(_on_meta(block, shape[0]), shape)[1]
-
-
-@cache
 def cost(block: Block, shape: Shape) -> Cost:
     """What one block costs on an input of `shape` (channels, height, width)."""
     module = _on_meta(block, shape[0])
-    return _cost(module, *_ran(module, shape))
+    return _cost(module, *_ran(module, shape, block))
 
 
 @cache
@@ -94,7 +90,7 @@ def head_cost(head: Head, taps: tuple[Tap, ...], shapes: tuple[Shape, ...], outp
     """What a head costs on maps of `shapes`, with as many `outputs` as its task asks."""
     with torch.device("meta"):
         module = head.build(taps, outputs).eval()
-    return _cost(module, *_ran(module, shapes))
+    return _cost(module, *_ran(module, shapes, head))
 
 
 def walk(arch: Arch, size: int | tuple[int, int] | None = None, outputs: int = 1000, *, channels: int = 3) -> list[Row]:
@@ -107,7 +103,7 @@ def walk(arch: Arch, size: int | tuple[int, int] | None = None, outputs: int = 1
         channels: channels of the image.
 
     Raises:
-        UsageError: if the image is too small for the network.
+        UsageError: if the image is empty, or too small for the network.
     """
     height, width = size if isinstance(size, tuple) else (size or arch.size,) * 2
     if min(height, width) < 1:
@@ -174,7 +170,7 @@ def latency(arch: Arch, table: Table, *, size: int | None = None, outputs: int =
 
 
 def roofline(rows: Iterable[Row], *, ridge: float, bytes_per_number: int = 1) -> float:
-    """The time of a network on ideal hardware, in units of one multiply-accumulate at peak (arXiv:2404.10518, section 3).
+    """The time of a network on ideal hardware, in multiply-accumulates at peak (arXiv:2404.10518, section 3).
 
     Every operation takes the longer of its arithmetic and its memory traffic; `ridge` 0 counts arithmetic alone.
 
@@ -185,17 +181,10 @@ def roofline(rows: Iterable[Row], *, ridge: float, bytes_per_number: int = 1) ->
     """
     total = 0.0
     for row in rows:
-        for operation in row_operations(row):
+        for operation in row.cost.operations:
             moved = (operation.weights + operation.activations) * bytes_per_number
             total += max(operation.macs, moved * ridge)
     return total
-
-
-def row_operations(row: Row) -> tuple[Operation, ...]:
-    """The operations of a row, the head's included."""
-    if isinstance(row.block, Block):
-        return operations(row.block, row.shape)
-    raise UsageError(f"{type(row.block).__name__} needs its outputs to be priced; use head_operations")
 
 
 def _on_meta(block: Block, channels: int) -> nn.Module:
@@ -203,13 +192,16 @@ def _on_meta(block: Block, channels: int) -> nn.Module:
         return block.build(channels).eval()
 
 
-def _ran(module: nn.Module, shape: Any) -> tuple[Any, tuple[Operation, ...]]:
+def _ran(module: nn.Module, shape: Any, what: object) -> tuple[Any, tuple[Operation, ...]]:
     """Run a module on the meta device: what came out, and the operations on the way."""
     with torch.device("meta"), torch.no_grad():
         several = isinstance(shape[0], tuple)
         x: Any = [torch.empty(1, *one) for one in shape] if several else torch.empty(1, *shape)
         with _Recorder() as recorder:
-            out = module(x)
+            try:
+                out = module(x)
+            except RuntimeError as error:
+                raise UsageError(f"{what} cannot take a map of {shape}; give a larger image: {error}") from error
     return out, tuple(recorder.operations)
 
 
@@ -222,6 +214,7 @@ def _cost(module: nn.Module, out: Any, found: Sequence[Operation]) -> Cost:
         attention_macs=sum(op.macs for op in found if op.name not in LAYERS),
         weight_bytes=FLOAT_BYTES * count,
         activation_bytes=FLOAT_BYTES * sum(op.activations for op in found),
+        operations=tuple(found),
     )
 
 
@@ -244,11 +237,11 @@ def _tap_shape(rows: Sequence[Row], tap: Tap) -> Shape:
     return tuple(seen[tap.point].shape[1:])
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves its hook untyped
     """Writes down every operation that torch's own flop counter knows."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[Operation] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

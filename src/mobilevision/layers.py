@@ -52,30 +52,20 @@ class Conv2d(nn.Conv2d):
         return padding
 
 
-class BlurPool(nn.Module):
-    """Smooth with (1, 2, 1) x (1, 2, 1) / 16, then keep every second pixel (arXiv:1904.11486).
-
-    Shape: (N, C, H, W) -> (N, C, ceil(H / 2), ceil(W / 2)).
-    """
-
-    filter: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        line = torch.tensor([0.25, 0.5, 0.25])
-        self.register_buffer("filter", (line[:, None] * line).repeat(channels, 1, 1, 1), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Shape: (N, C, H, W) -> (N, C, ceil(H / 2), ceil(W / 2))."""
-        return F.conv2d(x, self.filter, stride=2, padding=1, groups=x.shape[1])
-
-
-def average(channels: int) -> nn.Module:
+def average_pool() -> nn.Module:
     """The mean of every 2 x 2 pixels. Shape: (N, C, H, W) -> (N, C, H // 2, W // 2)."""
     return nn.AvgPool2d(2)
 
 
-POOLS: dict[str, Callable[[int], nn.Module]] = {"average": average, "blur": BlurPool}
+def blur_pool() -> nn.Module:
+    """Smooth with (1, 2, 1) x (1, 2, 1) / 16, then keep every second pixel (arXiv:1904.11486).
+
+    The filter is that of two 2 x 2 means, one after the other. Shape: (N, C, H, W) -> (N, C, ceil(H / 2), ceil(W / 2)).
+    """
+    return nn.Sequential(nn.AvgPool2d(2, 1, 1), nn.AvgPool2d(2))
+
+
+POOLS: dict[str, Callable[[], nn.Module]] = {"average": average_pool, "blur": blur_pool}
 
 
 class Chain(nn.Sequential):
@@ -111,7 +101,7 @@ def conv(
 ) -> Chain:
     """Convolution, batch norm, activation ("" has none).
 
-    With `pool`, the convolution itself steps one pixel at a time and a pool ("average" or "blur") halves what comes out.
+    With `pool` ("average" or "blur"), the convolution steps one pixel at a time and the pool halves what comes out.
     Shape: (N, cin, H, W) -> (N, cout, ceil(H / stride), ceil(W / stride)).
     """
     pooled = bool(pool) and stride > 1
@@ -120,7 +110,7 @@ def conv(
         conv=Conv2d(cin, cout, kernel, 1 if pooled else stride, padding, dilation, groups, bias),
         norm=nn.BatchNorm2d(cout),
         act=ACTIVATIONS[act]() if act else None,
-        pool=POOLS[pool](cout) if pooled else None,
+        pool=POOLS[pool]() if pooled else None,
     )
 
 

@@ -1,11 +1,11 @@
 """From an architecture to a torch module."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
-from mobilevision.architecture import Arch, Tap
+from mobilevision.architecture import Arch, Place, Tap
 from mobilevision.layers import Conv2d
 
 
@@ -105,7 +105,7 @@ class FeatureInfo:
         return [tap.stride for tap in self.taps]
 
 
-def build_stages(arch: Arch, channels: int, deepest: tuple[int, int] | None = None) -> nn.ModuleList:
+def build_stages(arch: Arch, channels: int, deepest: Place | None = None) -> nn.ModuleList:
     """The modules of all blocks, by stage, or of those down to the place `deepest`."""
     stages, cin = nn.ModuleList(), channels
     for i, stage in enumerate(arch.stages):
@@ -121,19 +121,27 @@ def build_stages(arch: Arch, channels: int, deepest: tuple[int, int] | None = No
 
 def run_stages(stages: nn.ModuleList, x: Tensor, taps: Sequence[Tap]) -> list[Tensor]:
     """Run the blocks down to the deepest tap and keep the maps at `taps`, in their order."""
-    wanted: dict[tuple[int, int], set[str]] = {}
+    points: dict[Place, set[str]] = {}
     for tap in taps:
-        wanted.setdefault(tap.place, set()).add(tap.point)
-    found: dict[tuple[tuple[int, int], str], Tensor] = {}
-    for i, stage in enumerate(stages):
-        for j, block in enumerate(stage):  # type: ignore[arg-type]
-            inner = wanted.get((i, j), set()) - {""}
-            x, seen = block.observe(x, inner) if inner else (block(x), {})
-            seen |= {"": x} if "" in wanted.get((i, j), ()) else {}
-            found |= {((i, j), point): part for point, part in seen.items()}
-            if (i, j) == max(wanted):
-                break
+        points.setdefault(tap.place, set()).add(tap.point)
+    deepest = max(points)
+    found: dict[tuple[Place, str], Tensor] = {}
+    for place, block in _placed(stages):
+        inner = points.get(place, set()) - {""}
+        x, seen = block.observe(x, inner) if inner else (block(x), {})
+        found |= {(place, point): part for point, part in seen.items()}
+        if "" in points.get(place, ()):
+            found[place, ""] = x
+        if place == deepest:
+            break
     return [found[tap.place, tap.point] for tap in taps]
+
+
+def _placed(stages: nn.ModuleList) -> Iterator[tuple[Place, Any]]:
+    for i, stage in enumerate(stages):
+        assert isinstance(stage, nn.Sequential)
+        for j, block in enumerate(stage):
+            yield (i, j), block
 
 
 def finish_(module: nn.Module, arch: Arch) -> None:

@@ -88,8 +88,9 @@ class GridAttention(nn.Module):
         q, k = self.qk(x).chunk(2, dim=1)
         q, k, v = (t.reshape(-1, c // self.head, self.head, side * side) for t in (q, k, x))
         near = ((q * self.head**-0.5).transpose(2, 3) @ k).softmax(-1)  # (grids, heads, pixels, pixels)
-        y = (near @ v.transpose(2, 3)).transpose(2, 3)  # (grids, heads, head, pixels)
+        y: Tensor = (near @ v.transpose(2, 3)).transpose(2, 3)  # (grids, heads, head, pixels)
 
         # and back, row of grids by row
         y = y.reshape(n * rows, cols, c, side, side).movedim(1, 4).reshape(n, rows, c, side, -1)
-        return y.movedim(1, 3).reshape(n, c, side * rows, side * cols)[:, :, :h, :w]
+        y = y.movedim(1, 3).reshape(n, c, side * rows, side * cols)
+        return y[:, :, :h, :w]

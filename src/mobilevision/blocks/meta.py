@@ -141,4 +141,5 @@ class MultiHead(nn.Module):
         n, c, h, w = x.shape
         q, k, v = (t.reshape(n, -1, self.head, h * w) for t in x.chunk(3, dim=1))  # (N, heads, head, HW)
         near = ((q * self.head**-0.5).transpose(2, 3) @ k).softmax(-1)  # (N, heads, HW, HW)
-        return (v @ near.transpose(2, 3)).reshape(n, c // 3, h, w)
+        y: Tensor = v @ near.transpose(2, 3)
+        return y.reshape(n, c // 3, h, w)

@@ -32,7 +32,7 @@ def mobilenetv2(width: float = 1.0) -> Arch:
 
 
 def mobilenetv2_deep(width: float, depth: float) -> Arch:
-    """timm's deeper MobileNetV2: more blocks in every row but the first and the last, stem and last conv unscaled."""
+    """Timm's deeper MobileNetV2: more blocks in every row but the first and the last, stem and last conv unscaled."""
     stages = []
     for t, c, n, s in ROWS:
         blocks = ceil(n * depth) if 16 < c < 320 else n
