@@ -1,0 +1,90 @@
+"""What is done to a picture before the network trains on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import v2
+
+from mobilevision.data.preprocessing import INTERPOLATIONS, Preprocessing
+from mobilevision.errors import UsageError
+
+Policy = Callable[[int], list[Any]]
+POLICIES: dict[str, Policy] = {  # name -> the transforms of a strength
+    "none": lambda _: [],
+    "trivial": lambda _: [v2.TrivialAugmentWide()],  # arXiv:2103.10158; it draws its strength
+    "rand": lambda magnitude: [v2.RandAugment(num_ops=2, magnitude=magnitude)],  # arXiv:1909.13719
+}
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How training pictures are varied; chance is drawn from torch's generator.
+
+    Attributes:
+        area: smallest and largest share of the picture's area that a crop keeps (Inception crop, arXiv:1409.4842).
+        ratio: smallest and largest width of a crop as a multiple of its height.
+        flip: chance of a mirror image; 0 where left and right matter, as for digits.
+        policy: "none", "trivial" (TrivialAugment) or "rand" (RandAugment, two operations).
+        magnitude: strength of "rand", 0 to 30.
+        color: largest share by which brightness, contrast and saturation change.
+        erase: chance that a rectangle is replaced by the mean color (random erasing, arXiv:1708.04896).
+
+    Raises:
+        UsageError: if a value makes no sense.
+    """
+
+    area: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: float = 0.5
+    policy: str = "none"
+    magnitude: int = 9
+    color: float = 0.0
+    erase: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.area[0] <= self.area[1] <= 1:
+            raise UsageError(f"area {self.area} must be two shares above 0 and at most 1, the smaller one first")
+        if not 0 < self.ratio[0] <= self.ratio[1]:
+            raise UsageError(f"ratio {self.ratio} must be two numbers above 0, the smaller one first")
+        if self.policy not in POLICIES:
+            raise UsageError(f"augmentation policy {self.policy!r} is unknown; use {', '.join(POLICIES)}")
+        if not 0 <= self.magnitude <= 30:
+            raise UsageError(f"magnitude {self.magnitude} is not between 0 and 30")
+        if not all(0 <= share <= 1 for share in (self.flip, self.color, self.erase)):
+            raise UsageError(f"flip {self.flip}, color {self.color} and erase {self.erase} must be between 0 and 1")
+
+    def transform(self, preprocessing: Preprocessing) -> Callable[[Image.Image], Tensor]:
+        """From a picture to a varied tensor of the size and normalization that evaluation has."""
+        crop = v2.RandomResizedCrop(
+            preprocessing.size,
+            scale=self.area,
+            ratio=self.ratio,
+            interpolation=INTERPOLATIONS[preprocessing.interpolation],
+            antialias=True,
+        )
+        vary: list[Any] = [crop]
+        if self.flip:
+            vary.append(v2.RandomHorizontalFlip(self.flip))
+        vary += POLICIES[self.policy](self.magnitude)
+        if self.color:
+            vary.append(v2.ColorJitter(brightness=self.color, contrast=self.color, saturation=self.color))
+        # After normalization the mean color is 0.
+        erase = [v2.RandomErasing(self.erase, value=0.0)] if self.erase else []
+        transform: Callable[[Image.Image], Tensor] = v2.Compose(
+            [preprocessing.channelled, *vary, preprocessing.normalized, *erase]
+        )
+        return transform
+
+    def least(self, preprocessing: Preprocessing) -> int:
+        """Pixels that the sides of a picture need so that even the smallest crop is not enlarged; see `loader`."""
+        return math.ceil(max(preprocessing.size) / math.sqrt(self.area[0]))
+
+    def facts(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self) | {"area": list(self.area), "ratio": list(self.ratio)}

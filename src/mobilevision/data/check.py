@@ -1,0 +1,119 @@
+"""Looking at every picture of a data set before anything is trained on it."""
+
+import hashlib
+import io
+import os
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from mobilevision.data.dataset import Data, SetAside, name
+from mobilevision.data.folders import list_source
+from mobilevision.data.listing import Entry, Listing
+from mobilevision.data.pictures import decode
+from mobilevision.data.split import divide, shown
+from mobilevision.errors import InputError
+
+IMBALANCE = 5  # times as many pictures in the largest class as in the smallest, from where it is worth a word
+SMALL = 64  # pixels; a JPEG is decoded no larger than it must to see that all of it is there
+RANKS = {"train": 0, "": 0, "validation": 1, "test": 2}  # of two splits, the first keeps a picture that is in both
+
+
+def check(source: str | Path, *, seed: int = 0, validation: float = 0.2) -> Data:
+    """The data set at `source` with every picture opened, and everything bad set aside with its reason.
+
+    Set aside are files that cannot be read (not a picture, cut off, empty, too large), pictures whose very bytes lie
+    under different labels (all of them: which is right is not known), pictures of validation that train has too, and
+    of test that train or validation has (the copy there; train keeps its own), and pictures of classes that train
+    does not have. Copies within a split are kept, and a split that is drawn never parts them. Warnings tell of these,
+    of classes without pictures and of imbalance.
+
+    Args:
+        source: as for `read_data`.
+        seed: as for `read_data`.
+        validation: as for `read_data`.
+
+    Raises:
+        UsageError: if there is no such source.
+        InputError: if nothing is left to train on, or fewer than two classes.
+    """
+    listing = list_source(source)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and hashing let other threads run
+        looked = list(pool.map(_look, [entry.file for entry in listing.entries]))
+    contents = {entry.file: digest for entry, (digest, _) in zip(listing.entries, looked, strict=True)}
+    unread = [
+        SetAside(entry.file, reason) for entry, (_, reason) in zip(listing.entries, looked, strict=True) if reason
+    ]
+    listing = _without(listing, unread)
+    listing = _without(listing, _conflicts(listing, contents))
+    listing = _without(listing, _leaks(listing, contents))
+    listing = replace(listing, warnings=(*listing.warnings, *_copies(listing, contents)))
+    data = divide(listing, seed=seed, validation=validation, contents=contents)
+    return replace(data, warnings=(*data.warnings, *_imbalance(data)))
+
+
+def _look(file: Path) -> tuple[str, str]:
+    """The hash of the file's bytes and, if it cannot be used, the reason."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        return "", f"it cannot be opened: {error.strerror or error}"
+    try:
+        decode(io.BytesIO(content), least=SMALL)
+    except InputError as error:
+        return "", str(error)
+    return hashlib.sha256(content).hexdigest(), ""
+
+
+def _without(listing: Listing, bad: Sequence[SetAside]) -> Listing:
+    files = {each.file for each in bad}
+    entries = tuple(entry for entry in listing.entries if entry.file not in files)
+    return replace(listing, entries=entries, set_aside=(*listing.set_aside, *bad))
+
+
+def _alike(listing: Listing, contents: Mapping[Path, str]) -> list[list[Entry]]:
+    """Pictures of the same bytes, those of train first."""
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for entry in sorted(listing.entries, key=lambda entry: (RANKS[entry.split], entry.file)):
+        groups[contents[entry.file]].append(entry)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _conflicts(listing: Listing, contents: Mapping[Path, str]) -> list[SetAside]:
+    bad = []
+    for group in _alike(listing, contents):
+        kinds = sorted({" and ".join(entry.labels) or "no label" for entry in group})
+        if len(kinds) > 1:
+            names = shown([name(entry.file, listing.root) for entry in group])
+            reason = f"the same picture lies under different labels ({', '.join(kinds)}): {names}; keep the right one"
+            bad += [SetAside(entry.file, reason) for entry in group]
+    return bad
+
+
+def _leaks(listing: Listing, contents: Mapping[Path, str]) -> list[SetAside]:
+    return [
+        SetAside(entry.file, f"it is a copy of {name(group[0].file, listing.root)}, which is kept")
+        for group in _alike(listing, contents)
+        for entry in group
+        if RANKS[entry.split] > RANKS[group[0].split]
+    ]
+
+
+def _copies(listing: Listing, contents: Mapping[Path, str]) -> list[str]:
+    copies = [name(entry.file, listing.root) for group in _alike(listing, contents) for entry in group[1:]]
+    if not copies:
+        return []
+    return [f"{len(copies)} copies of other pictures in the same split count more than once: {shown(copies)}"]
+
+
+def _imbalance(data: Data) -> list[str]:
+    counts = Counter(data.counts()["train"])
+    (most, large), (fewest, small) = counts.most_common()[0], counts.most_common()[-1]
+    if large < IMBALANCE * small:
+        return []
+    return [
+        f"the classes are not balanced: {most} has {large} pictures to train on and {fewest} has {small};"
+        " ask for balanced sampling or class weights, or add pictures"
+    ]

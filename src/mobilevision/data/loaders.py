@@ -1,0 +1,227 @@
+"""From samples to batches, the same ones however many workers make them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from mobilevision.data.dataset import Sample
+from mobilevision.data.pictures import open_picture
+from mobilevision.errors import InputError
+
+Transform = Callable[[Image.Image], Tensor]
+
+
+class Draw(NamedTuple):
+    """What a worker is asked for; it holds all that the result depends on.
+
+    Attributes:
+        place: of the sample.
+        epoch: counted from 0.
+        again: how often the sample was drawn before in this epoch.
+    """
+
+    place: int
+    epoch: int
+    again: int
+
+
+class Pictures(Dataset[tuple[Tensor, Tensor]]):
+    """Samples as tensors. The paths are kept as one array, so that workers share its memory.
+
+    Args:
+        samples: what to load.
+        transform: from a picture to a tensor; may draw from torch's and Python's generators.
+        outputs: the number of classes.
+        seed: what the transform's draws start from.
+        multilabel: whether targets are a row of 0 and 1 for each picture instead of a class.
+        least: pixels that both sides keep if a large JPEG is decoded smaller; see `open_picture`.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        transform: Transform,
+        *,
+        outputs: int,
+        seed: int = 0,
+        multilabel: bool = False,
+        least: int | None = None,
+    ) -> None:
+        self.files = np.array([os.fsencode(sample.file) for sample in samples])
+        self.targets = _marks(samples, outputs) if multilabel else _classes(samples, outputs)
+        self.transform, self.seed, self.multilabel, self.least = transform, seed, multilabel, least
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next pass is; order and augmentation follow from it."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, draw: Draw | int) -> tuple[Tensor, Tensor]:
+        """The picture, (C, H, W) float32, and its target: () int64, or (outputs,) float32 for several labels."""
+        draw = draw if isinstance(draw, Draw) else Draw(draw, self.epoch, 0)
+        picture = open_picture(os.fsdecode(self.files[draw.place]), least=self.least)
+        with drawing(self.seed, *draw):
+            tensor = self.transform(picture)
+        target = self.targets[draw.place]
+        return tensor, target.float() if self.multilabel else target
+
+
+class Order(Sampler[Draw]):
+    """The order of an epoch, from the seed and the epoch of `pictures` alone.
+
+    Args:
+        pictures: what is drawn from; its epoch at the start of a pass holds for the pass.
+        shuffle: whether the order changes with each epoch.
+        weights: chance of each sample to be drawn, relative to the others; then some come more often than others.
+    """
+
+    def __init__(self, pictures: Pictures, *, shuffle: bool, weights: Tensor | None = None) -> None:
+        self.pictures, self.shuffle, self.weights = pictures, shuffle, weights
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __iter__(self) -> Iterator[Draw]:
+        epoch = self.pictures.epoch
+        seen: Counter[int] = Counter()
+        for place in self._places(_generator(self.pictures.seed, epoch)).tolist():
+            yield Draw(place, epoch, seen[place])
+            seen[place] += 1
+
+    def _places(self, generator: torch.Generator) -> Tensor:
+        if self.weights is not None:
+            return torch.multinomial(self.weights, len(self), replacement=True, generator=generator)
+        return torch.randperm(len(self), generator=generator) if self.shuffle else torch.arange(len(self))
+
+
+def loader(
+    samples: Sequence[Sample],
+    *,
+    transform: Transform,
+    outputs: int,
+    batch: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    workers: int = 0,
+    balanced: bool = False,
+    multilabel: bool = False,
+    least: int | None = None,
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Batches of (pictures, targets).
+
+    Call `loader.dataset.set_epoch(epoch)` before each pass: the order and what the transform draws follow from the
+    seed, the epoch and the sample, not from the workers or from what was drawn elsewhere. When shuffling, a last
+    batch that is not full is left out, unless it is the only one: batch norm cannot learn from one picture.
+
+    Args:
+        samples: what to load.
+        transform: from a picture to a tensor.
+        outputs: the number of classes.
+        batch: pictures in a batch.
+        shuffle: for training.
+        seed: another one gives other draws.
+        workers: processes that load; 0 loads in this one.
+        balanced: draw each class equally often, with replacement.
+        multilabel: whether targets are rows of 0 and 1.
+        least: pixels that both sides of a picture need; lets large JPEGs be decoded faster, for training only.
+
+    Returns:
+        Batches of pictures (N, C, H, W) and of targets: (N,) int64, or (N, outputs) float32 for several labels.
+
+    Raises:
+        InputError: if there are no samples.
+    """
+    if not samples:
+        raise InputError("there are no pictures to load; check the data first")
+    pictures = Pictures(samples, transform, outputs=outputs, seed=seed, multilabel=multilabel, least=least)
+    weights = sample_weights(samples, outputs) if balanced else None
+    return DataLoader(
+        pictures,
+        batch_size=batch,
+        sampler=Order(pictures, shuffle=shuffle, weights=weights),
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        drop_last=(shuffle or balanced) and len(samples) >= batch,
+        generator=torch.Generator().manual_seed(seed),  # else each pass would draw from torch's own
+    )
+
+
+def class_weights(samples: Sequence[Sample], outputs: int) -> Tensor:
+    """What a loss multiplies each class by so that all count alike; 1 everywhere if they are balanced.
+
+    Shape: (outputs,). A class without samples has 1.
+    """
+    counts = _counts(samples, outputs)
+    present = counts > 0
+    return torch.where(present, counts[present].mean() / counts.clamp(min=1), 1.0)
+
+
+def sample_weights(samples: Sequence[Sample], outputs: int) -> Tensor:
+    """How often to draw each sample so that all classes come equally often; of several labels the rarest decides.
+
+    Shape: (samples,). A sample without labels counts as a class of its own kind.
+    """
+    counts = _counts(samples, outputs).tolist()
+    blank = sum(not sample.labels for sample in samples)
+    rarest = [min((counts[label] for label in sample.labels), default=blank) for sample in samples]
+    return 1 / torch.tensor(rarest, dtype=torch.float64)
+
+
+@contextmanager
+def drawing(*key: int) -> Iterator[None]:
+    """Within the block, torch and Python draw from `key` alone; afterwards they go on as if nothing had been drawn."""
+    torch_state, python_state = torch.get_rng_state(), random.getstate()
+    number = _number(*key)
+    torch.default_generator.manual_seed(number)  # torch.manual_seed would reseed the devices too
+    random.seed(number)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(torch_state)
+        random.setstate(python_state)
+
+
+def _number(*key: int) -> int:
+    """A number of 63 bits that differs wherever `key` does."""
+    return int.from_bytes(hashlib.blake2b(repr(key).encode(), digest_size=8).digest(), "big") >> 1
+
+
+def _generator(*key: int) -> torch.Generator:
+    return torch.Generator().manual_seed(_number(*key))
+
+
+def _classes(samples: Sequence[Sample], outputs: int) -> Tensor:
+    for sample in samples:
+        if len(sample.labels) != 1 or not 0 <= sample.labels[0] < outputs:
+            raise InputError(f"{sample.file} has labels {sample.labels}; one below {outputs} is needed")
+    return torch.tensor([sample.labels[0] for sample in samples])
+
+
+def _marks(samples: Sequence[Sample], outputs: int) -> Tensor:
+    marks = torch.zeros(len(samples), outputs, dtype=torch.bool)
+    for place, sample in enumerate(samples):
+        if any(not 0 <= label < outputs for label in sample.labels):
+            raise InputError(f"{sample.file} has labels {sample.labels}; all must be below {outputs}")
+        marks[place, list(sample.labels)] = True
+    return marks
+
+
+def _counts(samples: Sequence[Sample], outputs: int) -> Tensor:
+    labels = [label for sample in samples for label in sample.labels]
+    return torch.bincount(torch.tensor(labels, dtype=torch.int64), minlength=outputs).double()
