@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +41,8 @@ def check(source: str | Path, *, seed: int = 0, validation: float = 0.2) -> Data
         InputError: if nothing is left to train on, or fewer than two classes.
     """
     listing = list_source(source)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and hashing let other threads run
+    # Pillow warns of much that does no harm; what does comes as a reason. Decoding and hashing let other threads run.
+    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(os.cpu_count()) as pool:
         looked = list(pool.map(_look, [entry.file for entry in listing.entries]))
     contents = {entry.file: digest for entry, (digest, _) in zip(listing.entries, looked, strict=True)}
     unread = [

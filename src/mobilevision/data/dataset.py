@@ -43,7 +43,8 @@ class Data:
     """A data set for classification, ready to train on.
 
     Attributes:
-        source: what was asked for: a folder, a CSV file or the name of a sample.
+        source: where it was read: the absolute path of a folder or a CSV file, or the name of a sample; reading it
+            again with `seed` gives the same data.
         root: the folder that the files' names are told from.
         labels: names of the classes, sorted.
         train: what weights are fitted to.

@@ -39,9 +39,9 @@ def list_source(source: str | Path) -> Listing:
     text = str(source)
     if text.startswith(PREFIX):
         return list_folder(text, sample_folder(text.removeprefix(PREFIX)))
-    path = Path(source).expanduser()
+    path = Path(source).expanduser().absolute()  # so that a run can be measured again from elsewhere
     if path.is_dir():
-        return list_folder(text, path)
+        return list_folder(str(path), path)
     if path.is_file():
-        return list_table(text, path)
+        return list_table(str(path), path)
     raise UsageError(f"there is no data at {source}; give a folder of class folders, a CSV file, or sample:digits")

@@ -30,7 +30,7 @@ class Listing:
     """All that a source lists.
 
     Attributes:
-        source: what was asked for.
+        source: where it was read: an absolute path, or the name of a sample.
         root: the folder that the files' names are told from.
         entries: the pictures.
         classes: names of the classes the source has room for, with pictures or without.

@@ -165,11 +165,11 @@ def loader(
 def class_weights(samples: Sequence[Sample], outputs: int) -> Tensor:
     """What a loss multiplies each class by so that all count alike; 1 everywhere if they are balanced.
 
-    Shape: (outputs,). A class without samples has 1.
+    Shape: (outputs,), float32. A class without samples has 1.
     """
     counts = _counts(samples, outputs)
     present = counts > 0
-    return torch.where(present, counts[present].mean() / counts.clamp(min=1), 1.0)
+    return torch.where(present, counts[present].mean() / counts.clamp(min=1), 1.0).float()
 
 
 def sample_weights(samples: Sequence[Sample], outputs: int) -> Tensor:

@@ -109,16 +109,17 @@ def find_pictures(path: str | Path) -> list[Path]:
     return found
 
 
-def files_under(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
+def files_under(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
     """Every file under `folder` in the order of names, without hidden files and what systems leave behind.
 
     Links are followed, unless they lead back to a folder above, which would never end.
     """
-    above = above | {os.path.realpath(folder)}
+    here = folder.resolve()
+    above = above | {here, *here.parents}
     for path in visible(folder):
         if not path.is_dir():
             yield path
-        elif os.path.realpath(path) not in above:
+        elif path.resolve() not in above:
             yield from files_under(path, above)
 
 
