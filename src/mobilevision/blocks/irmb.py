@@ -72,7 +72,7 @@ class GridAttention(nn.Module):
         super().__init__()
         if channels % head:
             raise UsageError(f"heads of {head} channels do not divide {channels} channels; choose a divisor")
-        self.head, self.window = head, window
+        self.head, self.window, self.temperature = head, window, head**-0.5
         self.qk = Conv2d(channels, 2 * channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class GridAttention(nn.Module):
 
         q, k = self.qk(x).chunk(2, dim=1)
         q, k, v = (t.reshape(-1, c // self.head, self.head, side * side) for t in (q, k, x))
-        near = ((q * self.head**-0.5).transpose(2, 3) @ k).softmax(-1)  # (grids, heads, pixels, pixels)
+        near = ((q * self.temperature).transpose(2, 3) @ k).softmax(-1)  # (grids, heads, pixels, pixels)
         y: Tensor = (near @ v.transpose(2, 3)).transpose(2, 3)  # (grids, heads, head, pixels)
 
         # and back, row of grids by row

@@ -95,7 +95,7 @@ class MultiQuery(nn.Module):
 
     def __init__(self, cin: int, out: int, *, heads: int, dim: int, kv_stride: int) -> None:
         super().__init__()
-        self.heads, self.dim = heads, dim
+        self.heads, self.dim, self.temperature = heads, dim, dim**-0.5
         self.query = Conv2d(cin, heads * dim, 1, bias=False)
         self.key, self.value = (
             chain(
@@ -111,6 +111,6 @@ class MultiQuery(nn.Module):
         n, _, h, w = x.shape
         q = self.query(x).permute(0, 2, 3, 1).reshape(n, h * w * self.heads, self.dim)
         k, v = (part(x).permute(0, 2, 3, 1).flatten(1, 2) for part in (self.key, self.value))  # (N, hw, dim)
-        near = ((q * self.dim**-0.5) @ k.transpose(1, 2)).softmax(-1)  # (N, HW * heads, hw)
+        near = ((q * self.temperature) @ k.transpose(1, 2)).softmax(-1)  # (N, HW * heads, hw)
         y: Tensor = self.project((near @ v).reshape(n, h, w, -1).permute(0, 3, 1, 2))
         return y
