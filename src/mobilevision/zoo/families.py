@@ -68,7 +68,7 @@ NAMED: dict[str, Callable[[], Arch]] = {
     **_widths("mobilenetv4_hybrid_medium", 0.75),
     "mobilenetv4_hybrid_large": v4.hybrid_large,
     **_widths("mobilenetv4_hybrid_large", 0.75),
-    **_widths("mnasnet", 0.5, 0.75, 1.0, 1.4),
+    **_widths("mnasnet", 0.5, 0.75, 1.0, 1.3, 1.4),
     "mnasnet_small": mnasnet.mnasnet_small,
     **_widths("semnasnet", 0.5, 0.75, 1.0, 1.4),
     **{name: partial(emo.emo, name) for name in emo.SIZES},
