@@ -1,0 +1,78 @@
+"""What a task is: the little that training, evaluation and distillation ask of it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from mobilevision.data.dataset import Sample
+from mobilevision.data.loaders import Transform
+
+Predict = Callable[[Tensor], Any]
+"""From pictures, shape (N, channels, H, W), to a network's outputs: a network, or an exported file in its runtime."""
+
+Batches = Iterable[tuple[Tensor, Any]]
+"""Pictures, shape (N, channels, H, W), with their targets."""
+
+
+class Task(Protocol):
+    """What a network is asked to do; it knows no backbone. A task may wrap a task (distillation)."""
+
+    @property
+    def name(self) -> str:
+        """The word for it, for example "classify"."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the outputs."""
+
+    @property
+    def outputs(self) -> int:
+        """What the head is asked for; for a classifier the number of classes."""
+
+    @property
+    def goal(self) -> str:
+        """The metric that decides which weights are best; higher is better."""
+
+    def facts(self) -> dict[str, Any]:
+        """The task as plain JSON."""
+
+    def batches(
+        self,
+        samples: Sequence[Sample],
+        *,
+        transform: Transform,
+        batch: int,
+        shuffle: bool = False,
+        seed: int = 0,
+        workers: int = 0,
+        balanced: bool = False,
+        least: int | None = None,
+    ) -> DataLoader[Any]:
+        """Pictures with their targets; the arguments are those of `mobilevision.data.loaders.loader`."""
+
+    def forward(self, network: nn.Module, pictures: Tensor) -> Any:
+        """Run the network on pictures, shape (N, channels, H, W), as training needs it; `loss` takes what comes out."""
+
+    def loss(self, outputs: Any, targets: Any, *, smoothing: float = 0.0, weights: Tensor | None = None) -> Tensor:
+        """The number to make small, a scalar.
+
+        Args:
+            outputs: what `forward` gave.
+            targets: what the loader gave with the pictures.
+            smoothing: share of the target that is spread over all classes.
+            weights: how much each class counts. Shape: (outputs,).
+        """
+
+    def weights(self, samples: Sequence[Sample]) -> Tensor:
+        """Weights for `loss` that make rare classes count as much as common ones. Shape: (outputs,)."""
+
+    def evaluate(self, predict: Predict, batches: Batches, *, files: Sequence[str] = ()) -> dict[str, Any]:
+        """Metrics as plain JSON, all from 0 to 1 but the loss.
+
+        Args:
+            predict: gives the outputs for pictures.
+            batches: pictures and targets, in order.
+            files: the pictures' files in that order, for the examples; without them there are none.
+        """

@@ -1,0 +1,1 @@
+"""Training: recipes as values, one loop, weight averaging, checkpoints that survive."""

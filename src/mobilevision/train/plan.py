@@ -1,0 +1,105 @@
+"""What a training is going to do, checked before it starts, and written down so that it can go on later."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mobilevision.architecture import Arch
+from mobilevision.data.check import check
+from mobilevision.data.dataset import Data
+from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.errors import InputError, UsageError
+from mobilevision.network import Network
+from mobilevision.run import Run, environment
+from mobilevision.tasks.base import Task
+from mobilevision.tasks.catalog import make_task
+from mobilevision.train.recipe import Recipe
+from mobilevision.train.resume import has_checkpoint
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that decides what comes out of a training, the machine and the starting weights apart.
+
+    Attributes:
+        arch: what is trained.
+        data: on what.
+        task: what for.
+        recipe: how.
+        preprocessing: how a picture becomes a tensor.
+        seed: of the split, the order of the pictures, their augmentation and the network's chances.
+    """
+
+    arch: Arch
+    data: Data
+    task: Task
+    recipe: Recipe
+    preprocessing: Preprocessing
+    seed: int
+
+    def facts(self) -> dict[str, Any]:
+        """The facts of the run's files, by name."""
+        return {
+            "task": self.task.facts() | {"preprocessing": self.preprocessing.facts()},
+            "recipe": self.recipe.facts(),
+            "data": self.data.facts(),
+        }
+
+    def begin(self, run: Run) -> None:
+        """Write the plan into the run's folder; a training that stands there must have the same one.
+
+        Raises:
+            UsageError: if another training stands there.
+        """
+        if has_checkpoint(run.folder):
+            self._compare(run)
+        else:
+            run.begin(self.arch, **self.facts(), environment=environment(self.seed))
+
+    def _compare(self, run: Run) -> None:
+        asked = {"architecture": self.arch.digest, "data": self.data.digest, "seed": self.seed}
+        stands = {
+            "architecture": run.arch.digest,
+            "data": run.read("data")["digest"],
+            "seed": run.read("environment")["seed"],
+        }
+        for name, facts in json.loads(json.dumps(self.facts())).items():
+            if name != "data":
+                asked |= {f"{name}.{key}": value for key, value in facts.items()}
+                stands |= {f"{name}.{key}": value for key, value in run.read(name).items()}
+        for name in asked.keys() | stands.keys():
+            if asked.get(name) != stands.get(name):
+                raise UsageError(
+                    f"{run.folder} holds a training with another {name}; choose another folder, or ask for the same"
+                )
+
+
+def make_plan(network: Network, data: Data | str | Path, *, task: str | Task, recipe: Recipe, seed: int) -> Plan:
+    """A plan that fits together.
+
+    Raises:
+        InputError: if there is nothing to train on, or nothing to tell progress by.
+        UsageError: if the network has other outputs than the task asks for.
+    """
+    data = data if isinstance(data, Data) else check(data, seed=seed)
+    task = make_task(task, data.labels, multilabel=data.multilabel) if isinstance(task, str) else task
+    for split in ("train", "validation"):
+        if not getattr(data, split):
+            raise InputError(f"{data.source} leaves no {split} pictures; add some, or let the split be made")
+    if network.outputs != task.outputs:
+        raise UsageError(
+            f"the network has {network.outputs} outputs and the data {task.outputs} classes; "
+            f"make it with num_classes={task.outputs}"
+        )
+    return Plan(network.arch, data, task, recipe, seen_by(network, recipe), seed)
+
+
+def seen_by(network: Network, recipe: Recipe) -> Preprocessing:
+    """The network's own preprocessing, or the ordinary one, at the recipe's size."""
+    side = network.arch.size
+    own = getattr(network, "preprocessing", None) or Preprocessing(size=(side, side))
+    size = (recipe.size, recipe.size) if recipe.size else own.size
+    return replace(own, size=size, crop=recipe.crop or own.crop)

@@ -1,0 +1,156 @@
+"""Recipes and what follows from them alone."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from mobilevision.architecture import Arch
+from mobilevision.blocks import Classifier, Conv, Inverted
+from mobilevision.errors import InputError, MissingError, MobilevisionError, UsageError
+from mobilevision.layers import Residual
+from mobilevision.network import Network
+from mobilevision.train.average import Average
+from mobilevision.train.chance import set_drops_
+from mobilevision.train.device import make_fabric, pick_device
+from mobilevision.train.feed import augmentation
+from mobilevision.train.loop import finite
+from mobilevision.train.optimizer import groups, make_optimizer
+from mobilevision.train.recipe import Recipe
+from mobilevision.train.recipes import RECIPES, find_recipe, quick
+from mobilevision.train.schedule import learning_rate
+
+TINY = Arch("tiny", ((Conv(8, 2),), (Inverted(8), Inverted(16, 2), Inverted(16))), Classifier(), size=32)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_every_recipe_reads_back_from_its_facts(recipe: Recipe) -> None:
+    assert Recipe.read(recipe.facts()) == recipe
+    assert find_recipe(recipe.name) is recipe
+    assert augmentation(recipe).flip == recipe.flip
+
+
+def test_words_become_numbers_of_the_field_s_kind() -> None:
+    changed = quick.changed({"lr": "3e-4", "epochs": "5", "optimizer": "sgd", "size": 32})
+    assert changed == replace(quick, lr=3e-4, epochs=5, optimizer="sgd", size=32)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"epoch": "5"}, "epochs"),
+        ({"epochs": "5.5"}, "whole number"),
+        ({"epochs": 5.5}, "whole number"),
+        ({"lr": "fast"}, "lr is a number, not 'fast'"),
+        ({"lr": "nan"}, "lr must be more than 0"),
+        ({"epochs": "0"}, "more than 0"),
+        ({"dropout": "1.5"}, "share from 0 to 1"),
+        ({"optimizer": "adam"}, "adamw"),
+        ({"policy": "wild"}, "trivial"),
+        ({"weight_decay": -1}, "less than 0"),
+    ],
+)
+def test_a_change_that_cannot_be_meant_is_refused(changes: dict[str, str | float], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        quick.changed(changes)
+
+
+def test_an_unknown_recipe_is_told_with_those_near_it() -> None:
+    with pytest.raises(UsageError, match="did you mean finetune"):
+        find_recipe("finetun")
+
+
+def test_a_recipe_that_lacks_a_field_is_refused() -> None:
+    facts = quick.facts()
+    del facts["lr"]
+    with pytest.raises(InputError, match="lacks 'lr'"):
+        Recipe.read(facts)
+
+
+def test_the_learning_rate_rises_in_a_line_and_falls_in_a_cosine() -> None:
+    recipe = replace(quick, lr=1.0, warmup=0.2, final_lr=0.1)
+    rates = [learning_rate(recipe, step, 100) for step in range(101)]
+    assert rates[:20] == pytest.approx([(step + 1) / 21 for step in range(20)])
+    assert rates[20] == 1.0
+    assert rates[60] == pytest.approx(0.55)
+    assert rates[100] == pytest.approx(0.1)
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+
+
+def test_without_warm_up_the_first_rate_is_the_highest() -> None:
+    assert learning_rate(replace(quick, warmup=0.0), 0, 100) == quick.lr
+
+
+def test_every_weight_is_trained_and_norms_and_biases_do_not_decay() -> None:
+    network = Network(TINY, 3)
+    decaying, free = (group["params"] for group in groups(network, 0.05))
+    assert len(decaying) + len(free) == len(list(network.parameters()))
+    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
+    unpulled = {id(weight) for weight in free}
+    assert unpulled == {id(weight) for norm in norms for weight in norm.parameters()} | {id(network.head.scores.bias)}
+
+
+def test_frozen_weights_are_left_alone() -> None:
+    network = Network(TINY, 3)
+    network.stages.requires_grad_(False)
+    assert sum(len(group["params"]) for group in groups(network, 0.05)) == 2
+
+
+@pytest.mark.parametrize("name", ["adamw", "rmsprop", "sgd"])
+def test_every_optimizer_goes_downhill(name: str) -> None:
+    torch.manual_seed(0)
+    layer, x, y = nn.Linear(4, 1), torch.randn(32, 4), torch.randn(32, 1)
+    optimizer = make_optimizer(layer, replace(quick, optimizer=name, lr=0.01))
+    losses = []
+    for _ in range(20):
+        loss = (layer(x) - y).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_the_average_is_the_sum_that_its_definition_gives() -> None:
+    layer = nn.Linear(2, 2)
+    average, expected = Average(layer, 0.5), layer.weight.detach().clone()
+    for step in range(4):
+        with torch.no_grad():
+            layer.weight.add_(1)
+        average.update_(layer, step)
+        keep = min(0.5, (1 + step) / (10 + step))
+        expected = keep * expected + (1 - keep) * layer.weight.detach()
+    assert torch.allclose(average.network.weight, expected, atol=1e-6)
+
+
+def test_an_average_that_keeps_nothing_is_the_network() -> None:
+    network = Network(TINY, 3).train()
+    average = Average(network, 0.0)
+    network(torch.randn(2, 3, 32, 32))
+    average.update_(network, 0)
+    assert all(torch.equal(a, b) for a, b in zip(average.network.buffers(), network.buffers(), strict=True))
+    assert not average.network.training
+
+
+def test_chances_grow_in_a_line_over_the_blocks() -> None:
+    network = Network(TINY, 3)
+    set_drops_(network, drop_path=0.2, dropout=0.3)
+    drops = [part.drop for part in network.modules() if isinstance(part, Residual)]
+    assert drops == [0.0, 0.2]
+    assert network.head.drop.p == 0.3
+
+
+def test_a_device_that_is_not_here_is_told() -> None:
+    with pytest.raises(UsageError, match="gpu"):
+        pick_device("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(MissingError, match="cuda"):
+            make_fabric("cuda", "auto")
+    with pytest.raises(UsageError, match="precision"):
+        make_fabric("cpu", "fp12")
+
+
+def test_a_loss_that_is_no_number_names_the_epoch_and_the_step() -> None:
+    with pytest.raises(MobilevisionError, match="epoch 3, step 7"):
+        finite(torch.tensor(float("nan")), epoch=3, step=7, rate=0.1)
