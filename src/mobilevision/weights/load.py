@@ -55,27 +55,26 @@ def load_weights_(network: Network, source: str | Path | Mapping[str, Tensor]) -
     state = unwrapped(source) if isinstance(source, Mapping) else read_state(Path(source))
     naming = recognized(network, state)
     tensors, notes = _taken(network, naming, state), []
-    fresh = tuple(key for key in network.state_dict() if split(key)[0] == SCORES and key not in tensors)
-    if fresh:
-        classes = classes_of(network, state) or "no"
-        notes.append(f"the weights score {classes} classes, the network {network.outputs}: its scores start afresh")
-        network.reset_classifier(network.outputs)
-        tensors |= {key: network.state_dict()[key] for key in fresh}
-    stem = stem_of(network)
-    if (have := tensors[stem].shape[1]) != (want := network.channels) and have == COLORS:
-        notes.append(f"the first convolution was made for {have} channels and adapted to {want}")
-        tensors[stem] = to_channels(tensors[stem], want)
+    stem, classes = stem_of(network), classes_of(network, state)
+    if network.channels != COLORS and tensors[stem].shape[1:2] == (COLORS,):
+        notes.append(f"the first convolution was made for {COLORS} channels and adapted to {network.channels}")
+        tensors[stem] = to_channels(tensors[stem], network.channels)
     _check_shapes(network, tensors)
-    network.load_state_dict(tensors)
+    fresh = tuple(key for key in network.state_dict() if key not in tensors)
+    if fresh:
+        told = f"{classes or 'no'} classes, the network {network.outputs}"
+        notes.append(f"the weights score {told}: its scores start afresh")
+        network.reset_classifier(network.outputs)
+    network.load_state_dict(tensors, strict=False)
     for note in notes:
         warnings.warn(note, stacklevel=2)
-    return Loaded(naming.name, len(tensors) - len(fresh), fresh, tuple(notes))
+    return Loaded(naming.name, len(tensors), fresh, tuple(notes))
 
 
 def classes_of(network: Network, state: State) -> int:
     """How many classes the weights `state` score; 0 if they have no scores."""
     weight = state.get(f"{scores_of(network, recognized(network, state))}.weight")
-    return 0 if weight is None else weight.shape[0]
+    return weight.shape[0] if weight is not None and weight.dim() else 0
 
 
 def to_channels(weight: Tensor, channels: int) -> Tensor:
@@ -94,30 +93,32 @@ def to_channels(weight: Tensor, channels: int) -> Tensor:
 
 
 def _taken(network: Network, naming: Naming, state: State) -> State:
-    """Our tensors out of `state`, without scores of another shape.
+    """Our tensors out of `state`, without the scores if they are of another class count.
 
     Raises:
         InputError: if a tensor is missing or left over.
     """
-    ours, names = network.state_dict(), key_map(network, naming)
-    scores = scores_of(network, naming)
-    has_scores = f"{scores}.weight" in state
+    ours, names, scores = network.state_dict(), key_map(network, naming), scores_of(network, naming)
+    theirs = (f"{scores}.weight", f"{scores}.bias")
+    keeps = theirs[0] in state and state[theirs[0]].shape[:1] == (network.outputs,)
     tensors, missing = {}, []
     for key, like in ours.items():
         layer, tensor = split(key)
         found = state.get(names.get(key, ""))
+        if layer == SCORES and not keeps:
+            continue
         if found is not None:
-            tensors[key] = found[..., None, None] if layer in naming.flat and like.dim() == found.dim() + 2 else found
+            flat = layer in naming.flat and like.dim() == found.dim() + 2
+            tensors[key] = found[..., None, None] if flat else found
         elif tensor == COUNTER:
             tensors[key] = torch.zeros_like(like)
-        elif layer != SCORES or has_scores:
+        else:
             missing.append(names.get(key, key))
-    known = {*names.values(), *((f"{scores}.weight", f"{scores}.bias") if not network.outputs else ())}
+    known = {*names.values(), *theirs}
     left = [key for key in state if key not in known]
     if missing or left:
         raise InputError(_unaccounted(network, naming, missing, left))
-    other = any(tensors[key].shape != ours[key].shape for key in tensors if split(key)[0] == SCORES)
-    return {key: tensor for key, tensor in tensors.items() if not other or split(key)[0] != SCORES}
+    return tensors
 
 
 def _unaccounted(network: Network, naming: Naming, missing: list[str], left: list[str]) -> str:
@@ -136,7 +137,7 @@ def _check_shapes(network: Network, tensors: State) -> None:
     if wrong:
         told = [f"{key} is {tuple(tensors[key].shape)} for {tuple(ours[key].shape)}" for key in wrong]
         raise InputError(
-            f"these weights are not of {network.arch.name}: {len(wrong)} tensors have another shape ({_few(told)})"
+            f"these weights are not of {network.arch.name}: {len(wrong)} of them have another shape ({_few(told)})"
         )
 
 

@@ -3,6 +3,7 @@
 import json
 import pickle
 import re
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,11 @@ from mobilevision.errors import InputError, UsageError
 State = dict[str, Tensor]
 FACTS = "mobilevision"  # key of our facts in the header of a .safetensors file
 WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model", "net")  # averaged weights are the better ones
+# What torch's reader raises on bytes that are not what they seem: it has no error class of its own for this.
+DAMAGE = (
+    *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, OSError, RuntimeError, ValueError),
+    *(TypeError, AttributeError, LookupError, AssertionError, MemoryError, OverflowError),
+)
 PREFIXES = ("module.", "_orig_mod.")  # what torch's parallel and compiled modules put before each name
 
 
@@ -77,14 +83,15 @@ def _safetensors(path: Path) -> State:
 
 def _pickled(path: Path) -> Any:
     """What torch.load gives when it may build tensors and plain values only."""
-    mapped = zipfile.is_zipfile(path)  # files of before torch 1.6 are no archives and cannot be mapped
     try:
+        mapped = zipfile.is_zipfile(path)  # files of before torch 1.6 are no archives and cannot be mapped
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        if wants := re.search(r"GLOBAL (\S+) was not an allowed", str(error)):
+    except DAMAGE as error:
+        if wants := re.search(r"GLOBAL (\w\S*)", str(error)):
             raise InputError(
                 f"{path} wants to run {wants[1]} while it is read and was not; "
                 "ask its author for .safetensors or for the bare state dict"
             ) from error
-        reason = str(error).partition("\n")[0][:120] or type(error).__name__
-        raise InputError(f"{path} is not a readable file of tensors alone: {reason}") from error
+        raise InputError(
+            f"{path} is not a whole .pth or .pt file of tensors alone: it may be cut off, or of another kind"
+        ) from error
