@@ -18,6 +18,9 @@ class Network(nn.Module):
         channels: channels of the image.
     """
 
+    labels: tuple[str, ...] = ()  # set by who knows them, with the preprocessing that the weights expect
+    preprocessing: Any = None
+
     def __init__(self, arch: Arch, outputs: int = 1000, *, channels: int = 3) -> None:
         super().__init__()
         self.arch, self.outputs, self.channels = arch, outputs, channels
@@ -76,6 +79,8 @@ class Network(nn.Module):
 
 class Features(nn.Module):
     """The backbone alone, down to the deepest of `taps`: a list of maps, fine to coarse."""
+
+    preprocessing: Any = None  # as a network's
 
     def __init__(self, arch: Arch, taps: Sequence[Tap] | None = None, *, channels: int = 3) -> None:
         super().__init__()

@@ -1,0 +1,1 @@
+"""Weights: reading, recognizing, renaming and saving them, and the published ones."""
