@@ -1,0 +1,140 @@
+"""What a file format is to the rest of the house. Nothing here imports torch or a runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from mobilevision.errors import missing_extra
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The numbers a file computes with.
+
+    Attributes:
+        name: what people call it.
+        limit: how far a file's scores may be from torch's, as a share of the largest score.
+    """
+
+    name: str
+    limit: float
+
+
+FP32 = Precision("fp32", limit=1e-4)
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of a file, as the file itself declares it.
+
+    Attributes:
+        name: what a caller names it.
+        shape: a word instead of a number where any number will do.
+        dtype: numpy's name of the numbers.
+        layout: order of an image's axes, "NHWC" or "NCHW"; "" for scores.
+    """
+
+    name: str
+    shape: tuple[int | str, ...]
+    dtype: str
+    layout: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self) | {"shape": list(self.shape)}
+
+
+class Runner(Protocol):
+    """An exported file in its own runtime, ready to run."""
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """What the file takes."""
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """What the file gives."""
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What was written into the file: labels, preprocessing, task, origin; empty in a stranger's file."""
+
+    def __call__(self, pictures: Array) -> Array:
+        """The first output for pictures in the layout and batch size of the first input."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file: how it is written, read and run.
+
+    Attributes:
+        name: what people ask for.
+        suffix: how its files end.
+        extra: the pip extra that brings its packages.
+        precisions: what it can be written in here.
+        exporter: pip packages that write it; each is imported under its name with underscores.
+        runtime: the pip package that runs it.
+        export: writes a network for pictures of a shape (channels, height, width), with a card, to a path. Works in a
+            process of its own.
+        operators: the names of a file's operators, in order.
+        runner: opens a file with a number of threads.
+    """
+
+    name: str
+    suffix: str
+    extra: str
+    precisions: tuple[Precision, ...]
+    exporter: tuple[str, ...]
+    runtime: str
+    export: Callable[[nn.Module, tuple[int, int, int], dict[str, Any], Path, Precision], None]
+    operators: Callable[[Path], tuple[str, ...]]
+    runner: Callable[[Path, int], Runner]
+
+    def need_exporter(self) -> None:
+        """Check that files can be written and proven here.
+
+        Raises:
+            MissingError: with the pip command.
+        """
+        for package in self.exporter:
+            self._need(package)
+        self.need_runtime()
+
+    def need_runtime(self) -> None:
+        """Check that files can be run here.
+
+        Raises:
+            MissingError: with the pip command.
+        """
+        self._need(self.runtime)
+
+    @property
+    def runtime_version(self) -> str:
+        """The runtime's package with its version."""
+        return f"{self.runtime} {metadata.version(self.runtime)}"
+
+    def _need(self, package: str) -> None:
+        if find_spec(package.replace("-", "_")) is None:
+            raise missing_extra(package, self.extra)
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The versions of those packages that are installed."""
+    found = {}
+    for package in packages:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

@@ -1,0 +1,117 @@
+"""From a run to a proven file: convert, run, compare, and only then give it its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mobilevision.architecture import Arch
+from mobilevision.deploy.artifact import Artifact
+from mobilevision.deploy.base import Format, Precision, versions
+from mobilevision.deploy.formats import find_format, find_precision
+from mobilevision.deploy.handover import convert
+from mobilevision.deploy.proof import Pictures, Proof, compare, file_scores, proof_pictures, torch_scores
+from mobilevision.files import sha256, write_text, writing
+from mobilevision.models import Model, open_model
+from mobilevision.run import Run
+
+
+def export(
+    run: Run | str | Path,
+    to: str = "litert",
+    *,
+    precision: str = "fp32",
+    pictures: Sequence[str | Path] = (),
+    seconds: float = 900,
+) -> Artifact:
+    """Write a run's best weights as a file for a phone, proven against torch in the file's own runtime.
+
+    The file is written into the run's `artifacts/`, with its facts beside it as JSON and the labels as `labels.txt`;
+    labels and preprocessing are inside the file too. A file that is refused leaves nothing behind.
+
+    Args:
+        run: the run, or its folder.
+        to: the format: "litert" or "onnx".
+        precision: what the file computes with.
+        pictures: files or folders to prove on; default: the run's validation pictures.
+        seconds: how long the converter may take, and how long the runtime.
+
+    Raises:
+        UsageError: if the run, format or precision is unknown.
+        InputError: if the run holds no weights or there are no pictures to prove on.
+        MissingError: if a package is not installed, with the pip command.
+        ShortfallError: if the file does not compute what the network computes.
+        MobilevisionError: if the converter or the runtime crashes or takes too long; names its log.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    format_ = find_format(to)
+    number = find_precision(format_, precision)
+    format_.need_exporter()
+    model = open_model(run.folder)
+    shown = proof_pictures(run, model.preprocessing, given=pictures)
+    card = make_card(run, model, format_, number)
+    file = run.artifacts / file_name(run.arch, format_, number)
+    with writing(file) as beside:
+        size = model.preprocessing.size
+        convert(model.network, size, card=card, to=beside, seconds=seconds, log=_log(file, "export"))
+        proof, told = prove(model, beside, shown, precision=number, seconds=seconds, log=_log(file, "runtime"))
+        proof.check(file.name)
+    return record(
+        file, card, told, proof=proof, packages=versions("mobilevision", "torch", *format_.exporter, format_.runtime)
+    )
+
+
+def file_name(arch: Arch, format_: Format, precision: Precision) -> str:
+    """The file's name: architecture, precision, suffix."""
+    safe = re.sub(r"[^\w.-]+", "-", arch.name)
+    return f"{safe}_{precision.name}{format_.suffix}"
+
+
+def make_card(run: Run, model: Model, format_: Format, precision: Precision) -> dict[str, Any]:
+    """What stands inside the file: how to use it, and where it is from."""
+    return {
+        "format": format_.name,
+        "precision": precision.name,
+        "arch": run.arch.name,
+        "arch_digest": run.arch.digest,
+        "weights_sha256": sha256(run.best),
+        **model.task.facts(),
+        "preprocessing": model.preprocessing.facts(),
+    }
+
+
+def prove(
+    model: Model, file: Path, pictures: Pictures, *, precision: Precision, seconds: float, log: Path | None = None
+) -> tuple[Proof, dict[str, Any]]:
+    """Run a file and the network on the same pictures; also what the file says of itself."""
+    reference = torch_scores(model.network, pictures.tensor)
+    scores, told = file_scores(file, pictures.tensor.numpy(), seconds=seconds, log=log)
+    runtime = find_format(told["card"]["format"]).runtime_version
+    return compare(scores, reference, source=pictures.source, limit=precision.limit, runtime=runtime), told
+
+
+def record(
+    file: Path, card: dict[str, Any], told: dict[str, Any], *, proof: Proof, packages: dict[str, str]
+) -> Artifact:
+    """Write the facts beside a proven file."""
+    facts = {
+        "file": file.name,
+        "bytes": file.stat().st_size,
+        "sha256": sha256(file),
+        **card,
+        "inputs": told["inputs"],
+        "outputs": told["outputs"],
+        "operators": told["operators"],
+        "proof": proof.facts(),
+        "versions": packages,
+    }
+    write_text(file.with_name("labels.txt"), "".join(f"{label}\n" for label in card["labels"]))
+    artifact = Artifact(file, facts)
+    artifact.write()
+    return artifact
+
+
+def _log(file: Path, what: str) -> Path:
+    return file.with_name(f"{file.name}.{what}.log")

@@ -1,0 +1,143 @@
+"""LiteRT: .tflite files for Android, iOS and boards; image in NHWC, float32, one picture at a time.
+
+Labels and card stand inside as TensorFlow Lite's associated files do: a zip archive after the flatbuffer. An
+interpreter does not look beyond the flatbuffer, and any unzip program lists them.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobilevision.deploy.base import FP32, Array, Format, Port, Precision
+from mobilevision.errors import InputError, ShortfallError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+LABELS, CARD = "labels.txt", "metadata.json"
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same network gives the same bytes, whenever it is exported
+
+
+def export(
+    network: nn.Module, shape: tuple[int, int, int], card: dict[str, Any], to: Path, precision: Precision
+) -> None:
+    """Write a network as a .tflite file.
+
+    Args:
+        network: gives scores for pictures of shape (N, channels, height, width).
+        shape: channels, height and width of a picture.
+        card: what the file says of itself, plain JSON; `card["labels"]` becomes labels.txt.
+        to: where to write.
+        precision: of `LITERT.precisions`.
+
+    Raises:
+        ShortfallError: if the converter left a transpose between the image and the first layer.
+    """
+    import litert_torch
+    import torch
+
+    from mobilevision.deploy.prepare import ChannelsLast
+
+    channels, height, width = shape
+    image = torch.zeros(1, height, width, channels)
+    litert_torch.convert(ChannelsLast(network).eval(), sample_kwargs={"image": image}).export(str(to))
+    if "TRANSPOSE" in _readers(to):
+        raise ShortfallError("the converter left a TRANSPOSE at the image; another litert-torch may not: try 0.10")
+    attach(to, card)
+
+
+def attach(file: Path, card: dict[str, Any]) -> None:
+    """Append the zip archive with labels and card."""
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(LABELS, EPOCH), "".join(f"{label}\n" for label in card["labels"]))
+        archive.writestr(zipfile.ZipInfo(CARD, EPOCH), json.dumps(card, indent=2, ensure_ascii=False))
+
+
+def read_card(file: Path) -> dict[str, Any]:
+    """The card in a file; empty if there is none, which is also so in a file that was cut short."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            card: dict[str, Any] = json.loads(archive.read(CARD))
+            return card
+    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError):
+        return {}
+
+
+def operators(file: Path) -> tuple[str, ...]:
+    """The names of a file's operators, in order, for example "CONV_2D"."""
+    model, names = _opened(file)
+    graph = model.Subgraphs(0)
+    return tuple(names[graph.Operators(i).OpcodeIndex()] for i in range(graph.OperatorsLength()))
+
+
+def _readers(file: Path) -> set[str]:
+    """The operators that read the image itself."""
+    model, names = _opened(file)
+    graph = model.Subgraphs(0)
+    found = [graph.Operators(i) for i in range(graph.OperatorsLength())]
+    return {names[each.OpcodeIndex()] for each in found if graph.Inputs(0) in each.InputsAsNumpy()}
+
+
+def _opened(file: Path) -> tuple[Any, list[str]]:
+    """The flatbuffer's root, and the name of each of its operator codes."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(file.read_bytes(), 0)
+    words = {code: word for word, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
+    return model, [words[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())] for code in codes]
+
+
+class Runner:
+    """A .tflite file in LiteRT's interpreter, on the CPU.
+
+    Args:
+        file: what to run.
+        threads: of the interpreter and its XNNPACK delegate.
+
+    Raises:
+        InputError: if it is not a whole .tflite file.
+    """
+
+    def __init__(self, file: Path, threads: int = 1) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._interpreter = Interpreter(model_path=str(file), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"{file} is not a whole .tflite file: {error}; export it again") from error
+        names = next(iter(self._interpreter.get_signature_list().values()), {})
+        self._image, *_ = self._interpreter.get_input_details()
+        self._scores, *_ = self._interpreter.get_output_details()
+        self.inputs = (_port(self._image, names.get("inputs", []), "NHWC"),)
+        self.outputs = (_port(self._scores, names.get("outputs", []), ""),)
+        self.card = read_card(file)
+
+    def __call__(self, pictures: Array) -> Array:
+        """Shape: (1, height, width, channels) -> (1, outputs)."""
+        self._interpreter.set_tensor(self._image["index"], pictures)
+        self._interpreter.invoke()
+        scores: Array = self._interpreter.get_tensor(self._scores["index"])
+        return scores
+
+
+def _port(details: dict[str, Any], names: list[str], layout: str) -> Port:
+    name = next(iter(names), details["name"])
+    return Port(name, tuple(int(n) for n in details["shape"]), details["dtype"].__name__, layout)
+
+
+LITERT = Format(
+    name="litert",
+    suffix=".tflite",
+    extra="litert",
+    precisions=(FP32,),
+    exporter=("litert-torch",),
+    runtime="ai-edge-litert",
+    export=export,
+    operators=operators,
+    runner=Runner,
+)

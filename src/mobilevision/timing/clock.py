@@ -1,0 +1,115 @@
+"""Timing exported files: median, p10 and p90 of whole runs, with threads and machine named."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mobilevision import jobs
+from mobilevision.deploy.artifact import Artifact
+from mobilevision.deploy.formats import format_of
+from mobilevision.errors import InputError, UsageError
+from mobilevision.run import Run, processor
+
+LEAST = 50
+"""Runs below which a p10 and a p90 say too little."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long one picture takes, in ms.
+
+    Attributes:
+        file: the file's name.
+        median_ms: half of the runs were faster.
+        p10_ms: a tenth of the runs were faster.
+        p90_ms: a tenth of the runs were slower.
+        runs: how many were timed, after the warm-up.
+        threads: that the runtime was allowed.
+        busy: cores that were at work on average; about `threads` or less.
+        machine: the processor and its number of cores.
+        runtime: what ran the file.
+    """
+
+    file: str
+    median_ms: float
+    p10_ms: float
+    p90_ms: float
+    runs: int
+    threads: int
+    busy: float
+    machine: str
+    runtime: str
+
+    def facts(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self)
+
+
+def bench(
+    file: Artifact | str | Path, *, threads: int = 1, runs: int = LEAST, warmup: int = 10, seconds: float = 600
+) -> Timing:
+    """Time a file on one picture, in its own runtime and a process of its own; the result joins the file's facts.
+
+    Args:
+        file: an exported file with its facts beside it.
+        threads: that the runtime may use.
+        runs: how many to time, at least 50.
+        warmup: runs before, that do not count.
+        seconds: how long it may take in all.
+
+    Raises:
+        UsageError: if there is no such file, or the numbers make no sense on this machine.
+        InputError: if the file is not the one that was proven.
+        MissingError: if its runtime is not installed, with the pip command.
+        MobilevisionError: if the runtime crashes or takes too long; names its log.
+    """
+    artifact = file if isinstance(file, Artifact) else Artifact.open(file)
+    _check(threads, runs, warmup)
+    format_ = format_of(artifact.path)
+    format_.need_runtime()
+    payload = {"file": str(artifact.path), "threads": threads, "runs": runs, "warmup": warmup}
+    taken = jobs.call("mobilevision.timing.laps:take", payload, seconds=seconds)
+    p10, median, p90 = np.percentile(taken["laps"], (10, 50, 90)).tolist()
+    timing = Timing(
+        file=artifact.path.name,
+        median_ms=median,
+        p10_ms=p10,
+        p90_ms=p90,
+        runs=runs,
+        threads=threads,
+        busy=taken["busy"],
+        machine=f"{processor()}, {cores()} cores",
+        runtime=format_.runtime_version,
+    )
+    artifact.with_facts(timing=timing.facts())
+    return timing
+
+
+def bench_run(run: Run | str | Path, *, threads: int = 1, runs: int = LEAST, warmup: int = 10) -> list[Timing]:
+    """Time every file of a run, one after another.
+
+    Raises:
+        InputError: if it has none, or one is not of this run any more.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    artifacts = Artifact.of(run)
+    if not artifacts:
+        raise InputError(f"{run.folder} has no exported files; export one first")
+    return [bench(artifact, threads=threads, runs=runs, warmup=warmup) for artifact in artifacts]
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check(threads: int, runs: int, warmup: int) -> None:
+    if not 1 <= threads <= cores():
+        raise UsageError(f"{threads} threads cannot be timed here; this machine has {cores()} cores")
+    if runs < LEAST or warmup < 1:
+        raise UsageError(f"{runs} runs after {warmup} to warm up say too little; time at least {LEAST} after 1")

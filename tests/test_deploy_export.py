@@ -1,0 +1,277 @@
+"""An export is a file that was run in its own runtime and computes what torch computes, or it is not there."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mobilevision.data.folders import read_data
+from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.deploy import export, exporting, onnx
+from mobilevision.deploy.artifact import Artifact
+from mobilevision.deploy.formats import FORMATS
+from mobilevision.deploy.load import load
+from mobilevision.deploy.runtime import open_file, scores
+from mobilevision.errors import InputError, MissingError, MobilevisionError, ShortfallError, UsageError
+from mobilevision.files import sha256
+from mobilevision.models import create_model, open_model
+from mobilevision.network import Network
+from mobilevision.run import Run
+from mobilevision.tasks.classify import Classify
+from mobilevision.timing import bench, bench_run
+from mobilevision.weights.save import save_weights
+from mobilevision.zoo.v2 import mobilenetv2
+
+LABELS = ("cat", "dog", "größer")
+SIZE = (48, 64)  # not square, so that height and width cannot trade places unseen
+
+
+def make_run(folder: Path) -> Run:
+    """A run with pictures of three colors and a network whose norms have seen some."""
+    source = folder / "pictures"
+    for color, label in enumerate(LABELS):
+        (source / label).mkdir(parents=True)
+        for i in range(5):
+            pixels = np.random.default_rng(10 * color + i).integers(0, 120, (60, 80, 3)).astype(np.uint8)
+            pixels[..., color] += 100
+            Image.fromarray(pixels).save(source / label / f"{i}.png")
+    network = create_model(mobilenetv2(0.35), num_classes=len(LABELS))
+    with torch.no_grad():
+        network.train()(torch.randn(8, 3, *SIZE))
+    preprocessing = Preprocessing(size=SIZE)
+    run = Run(folder / "run")
+    task = Classify(LABELS).facts() | {"preprocessing": preprocessing.facts()}
+    run.begin(network.arch, task=task, data=read_data(source).facts())
+    save_weights(network, run.best)
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    torch.manual_seed(0)
+    return make_run(tmp_path_factory.mktemp("export"))
+
+
+@pytest.fixture(scope="module")
+def onnx_file(run: Run) -> Artifact:
+    return export(run, "onnx")
+
+
+@pytest.fixture
+def alone(onnx_file: Artifact, tmp_path: Path) -> Path:
+    """The file without anything beside it."""
+    return Path(shutil.copy(onnx_file.path, tmp_path / "alone.onnx"))
+
+
+def pictures(count: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((count, 3, *SIZE)).astype(np.float32)
+
+
+def test_an_export_is_proven_on_the_runs_validation_pictures(onnx_file: Artifact) -> None:
+    proof = onnx_file.facts["proof"]
+    assert proof["passed"] is True
+    assert proof["pictures"] == 3
+    assert 0 < proof["largest_difference"] <= proof["limit"] == 1e-4
+    assert proof["agreement"] == 1
+    assert "validation" in proof["source"]
+    assert proof["runtime"].startswith("onnxruntime ")
+
+
+def test_the_facts_beside_a_file_tell_what_it_is(run: Run, onnx_file: Artifact) -> None:
+    facts = json.loads((run.artifacts / "mobilenetv2_035_fp32.onnx.json").read_text())
+    assert facts == onnx_file.facts
+    assert facts["file"] == "mobilenetv2_035_fp32.onnx"
+    assert facts["sha256"] == sha256(onnx_file.path)
+    assert facts["bytes"] == onnx_file.path.stat().st_size
+    assert facts["arch_digest"] == run.arch.digest
+    assert facts["weights_sha256"] == sha256(run.best)
+    assert (facts["format"], facts["precision"], facts["task"]) == ("onnx", "fp32", "classify")
+    assert facts["inputs"] == [{"name": "image", "shape": ["batch", 3, 48, 64], "dtype": "float32", "layout": "NCHW"}]
+    assert facts["outputs"] == [{"name": "scores", "shape": ["batch", 3], "dtype": "float32", "layout": ""}]
+    assert facts["preprocessing"] == Preprocessing(size=SIZE).facts()
+    assert {"torch", "onnx", "onnxscript", "onnxruntime"} <= facts["versions"].keys()
+    assert (run.artifacts / "labels.txt").read_text(encoding="utf-8").split() == list(LABELS)
+
+
+def test_an_export_leaves_the_file_its_facts_and_the_labels_and_nothing_else(run: Run, onnx_file: Artifact) -> None:
+    kept = {path.name for path in run.artifacts.iterdir() if path.name.startswith(("mobilenetv2_035_fp32.onnx", "."))}
+    assert kept == {onnx_file.path.name, f"{onnx_file.path.name}.json"}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_batch_of_an_onnx_file_is_free(run: Run, onnx_file: Artifact, count: int) -> None:
+    given = pictures(count)
+    network = open_model(run.folder).network.eval()
+    expected = network(torch.from_numpy(given)).detach().numpy()
+    found = open_file(onnx_file.path)(given)
+    assert found.shape == (count, 3)
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_an_onnx_file_tells_its_opset_and_nothing_of_the_machine(onnx_file: Artifact) -> None:
+    import onnx as package
+
+    model = package.load(onnx_file.path)
+    assert [(each.domain, each.version) for each in model.opset_import] == [("", onnx.OPSET)]
+    assert str(Path(__file__).parents[1]).encode() not in onnx_file.path.read_bytes()
+
+
+def test_a_file_that_travels_alone_predicts_as_the_run_does(run: Run, alone: Path) -> None:
+    picture = run.folder.parent / "pictures" / "dog" / "0.png"
+    ours, theirs = load(alone).predict(picture), load(run.folder).predict(picture)
+    assert load(alone).labels == LABELS
+    assert load(alone).preprocessing == Preprocessing(size=SIZE)
+    assert ours.labels == theirs.labels
+    assert ours.scores == pytest.approx(theirs.scores, abs=1e-5)
+
+
+def test_a_file_predicts_a_folder_as_a_list(run: Run, alone: Path) -> None:
+    told = load(alone).predict(run.folder.parent / "pictures" / "cat", topk=2)
+    assert [len(each.labels) for each in told] == [2] * 5
+
+
+def test_a_file_cut_short_is_refused_with_a_sentence(onnx_file: Artifact, tmp_path: Path) -> None:
+    cut = tmp_path / onnx_file.path.name
+    cut.write_bytes(onnx_file.path.read_bytes()[:-1000])
+    with pytest.raises(InputError, match=r"not a whole .onnx file"):
+        load(cut)
+    shutil.copy(f"{onnx_file.path}.json", tmp_path)
+    with pytest.raises(InputError, match="cut short"):
+        load(cut)
+
+
+def test_a_file_with_other_bytes_than_proven_is_refused(onnx_file: Artifact, tmp_path: Path) -> None:
+    changed = tmp_path / onnx_file.path.name
+    content = bytearray(onnx_file.path.read_bytes())
+    content[len(content) // 2] ^= 1
+    changed.write_bytes(content)
+    shutil.copy(f"{onnx_file.path}.json", tmp_path)
+    with pytest.raises(InputError, match="sha256 differs"):
+        Artifact.open(changed)
+
+
+@pytest.fixture
+def other(run: Run, tmp_path: Path) -> Run:
+    """A run of the same architecture with other weights, and no files yet."""
+    copy = Run(Path(shutil.copytree(run.folder, tmp_path / "other", ignore=shutil.ignore_patterns("artifacts"))))
+    save_weights(create_model(run.arch, num_classes=len(LABELS)), copy.best)
+    return copy
+
+
+def test_a_file_that_differs_is_refused_and_not_left_behind(
+    other: Run, onnx_file: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def convert(network: Network, size: tuple[int, int], *, to: Path, **_: object) -> None:
+        shutil.copy(onnx_file.path, to)  # a converter that writes the other run's weights
+
+    monkeypatch.setattr(exporting, "convert", convert)
+    with pytest.raises(ShortfallError, match="differs from torch by .* of the largest score on 3 pictures"):
+        export(other, "onnx")
+    assert not list(other.artifacts.iterdir())
+
+
+def test_an_exporter_that_takes_too_long_leaves_its_log_alone(other: Run) -> None:
+    with pytest.raises(MobilevisionError, match=r"took longer than 0.1 s") as caught:
+        export(other, "onnx", seconds=0.1)
+    (log,) = other.artifacts.iterdir()
+    assert str(log) in str(caught.value)
+
+
+def test_scores_that_are_no_numbers_prove_nothing() -> None:
+    good = np.ones((2, 3), np.float32)
+    with pytest.raises(ShortfallError, match="differs"):
+        exporting.compare(good * np.nan, good, source="", limit=1e-4, runtime="").check("file")
+    with pytest.raises(ShortfallError, match="proves nothing"):
+        exporting.compare(good, good * np.nan, source="", limit=1e-4, runtime="")
+
+
+def test_a_file_of_other_weights_is_not_of_the_run(run: Run, other: Run, onnx_file: Artifact) -> None:
+    assert Artifact.open(onnx_file.path, run=run).path == onnx_file.path
+    with pytest.raises(InputError, match="other weights"):
+        Artifact.open(onnx_file.path, run=other)
+
+
+def test_pictures_given_are_proven_on_when_the_data_is_gone(run: Run, other: Run, tmp_path: Path) -> None:
+    other.write("data", other.read("data") | {"source": str(tmp_path / "gone")})
+    with pytest.raises(InputError, match="the run's data is gone"):
+        exporting.proof_pictures(other, Preprocessing(size=SIZE))
+    given = exporting.proof_pictures(other, Preprocessing(size=SIZE), given=[run.folder.parent / "pictures"])
+    assert given.tensor.shape == (15, 3, *SIZE)
+
+
+@pytest.mark.parametrize(("to", "precision"), [("tflite", "fp32"), ("onnx", "int4")])
+def test_an_unknown_format_or_precision_is_told_with_the_known(run: Run, to: str, precision: str) -> None:
+    with pytest.raises(UsageError, match="choose from"):
+        export(run, to, precision=precision)
+
+
+@pytest.mark.parametrize(("name", "package"), [("litert", "litert_torch"), ("onnx", "onnxruntime")])
+def test_a_missing_package_is_told_with_its_command(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingError, match=rf"pip install 'mobilevision\[{FORMATS[name].extra}\]'"):
+        export(run, name)
+
+
+def test_a_file_of_no_known_format_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none of .tflite, .onnx"):
+        open_file(tmp_path / "model.pb")
+
+
+def test_a_strangers_file_is_told_to_lack_its_labels(alone: Path) -> None:
+    import onnx as package
+
+    model = package.load(alone)
+    del model.metadata_props[:]
+    package.save(model, alone)
+    with pytest.raises(InputError, match="does not hold its labels, preprocessing, task"):
+        load(alone)
+
+
+def test_weights_beside_a_file_are_refused(alone: Path) -> None:
+    with pytest.raises(UsageError, match="holds its own weights"):
+        load(alone, weights="other.pth")
+
+
+def test_times_join_the_facts_of_every_file_of_a_run(run: Run, onnx_file: Artifact) -> None:
+    timings = bench_run(run, threads=1)
+    (timing,) = [each for each in timings if each.file == onnx_file.path.name]
+    assert 0 < timing.p10_ms <= timing.median_ms <= timing.p90_ms
+    assert (timing.runs, timing.threads) == (50, 1)
+    assert timing.busy < 1.3
+    assert "cores" in timing.machine
+    assert Artifact.open(onnx_file.path).facts["timing"] == timing.facts()
+
+
+@pytest.mark.parametrize(("threads", "runs"), [(0, 50), (4096, 50), (1, 49)])
+def test_times_that_say_too_little_are_not_taken(onnx_file: Artifact, threads: int, runs: int) -> None:
+    with pytest.raises(UsageError):
+        bench(onnx_file, threads=threads, runs=runs)
+
+
+@pytest.mark.slow
+def test_a_litert_file_takes_channels_last_without_a_transpose_and_travels_alone(run: Run, tmp_path: Path) -> None:
+    artifact = export(run, "litert")
+    facts = artifact.facts
+    assert facts["inputs"] == [{"name": "image", "shape": [1, 48, 64, 3], "dtype": "float32", "layout": "NHWC"}]
+    assert facts["outputs"] == [{"name": "scores", "shape": [1, 3], "dtype": "float32", "layout": ""}]
+    assert facts["proof"]["passed"]
+    assert "TRANSPOSE" not in facts["operators"]
+    assert facts["operators"]["DEPTHWISE_CONV_2D"] == 17
+    alone = Path(shutil.copy(artifact.path, tmp_path))
+    model = open_model(run.folder)
+    given = pictures(2)
+    expected = model.network.eval()(torch.from_numpy(given)).detach().numpy()
+    assert np.abs(scores(open_file(alone), given) - expected).max() <= 1e-5 * np.abs(expected).max()
+    assert load(alone).labels == LABELS
+    assert bench(artifact).busy < 1.3
+    cut = tmp_path / "cut.tflite"
+    cut.write_bytes(artifact.path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="cut short"):
+        load(cut)
