@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mobilevision.tasks.classify import Classify
+from mobilevision.weights.save import save_weights
 from PIL import Image
 
 from mobilevision.data.folders import read_data
@@ -22,9 +24,7 @@ from mobilevision.files import sha256
 from mobilevision.models import create_model, open_model
 from mobilevision.network import Network
 from mobilevision.run import Run
-from mobilevision.tasks.classify import Classify
 from mobilevision.timing import bench, bench_run
-from mobilevision.weights.save import save_weights
 from mobilevision.zoo.v2 import mobilenetv2
 
 LABELS = ("cat", "dog", "größer")
@@ -170,7 +170,7 @@ def test_a_file_that_differs_is_refused_and_not_left_behind(
         shutil.copy(onnx_file.path, to)  # a converter that writes the other run's weights
 
     monkeypatch.setattr(exporting, "convert", convert)
-    with pytest.raises(ShortfallError, match="differs from torch by .* of the largest score on 3 pictures"):
+    with pytest.raises(ShortfallError, match=r"differs from torch by .* of the largest score on 3 pictures"):
         export(other, "onnx")
     assert not list(other.artifacts.iterdir())
 
@@ -222,6 +222,11 @@ def test_a_missing_package_is_told_with_its_command(
 def test_a_file_of_no_known_format_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none of .tflite, .onnx"):
         open_file(tmp_path / "model.pb")
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no file"):
+        load(tmp_path / "model.onnx")
 
 
 def test_a_strangers_file_is_told_to_lack_its_labels(alone: Path) -> None:

@@ -110,7 +110,7 @@ class Runner:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise InputError(f"{file} is not a whole .tflite file: {error}; export it again") from error
-        names = next(iter(self._interpreter.get_signature_list().values()), {})
+        names: dict[str, list[str]] = next(iter(self._interpreter.get_signature_list().values()), {})
         self._image, *_ = self._interpreter.get_input_details()
         self._scores, *_ = self._interpreter.get_output_details()
         self.inputs = (_port(self._image, names.get("inputs", []), "NHWC"),)

@@ -10,7 +10,7 @@ import numpy as np
 
 from mobilevision.deploy.base import Array, Runner
 from mobilevision.deploy.formats import format_of
-from mobilevision.errors import InputError
+from mobilevision.errors import InputError, UsageError
 
 AXES = {"NCHW": (0, 1, 2, 3), "NHWC": (0, 2, 3, 1)}  # layout -> where its axes are in (N, channels, H, W)
 BATCH = 3  # for files that take any number: one would hide a batch that was frozen at 1
@@ -20,12 +20,13 @@ def open_file(file: Path, *, threads: int = 1) -> Runner:
     """An exported file in its own runtime.
 
     Raises:
-        InputError: if it is not there, not whole, or of no known format.
+        UsageError: if it is not there.
+        InputError: if it is not whole, or of no known format.
         MissingError: if its runtime is not installed.
     """
     format_ = format_of(file)
     if not file.is_file():
-        raise InputError(f"there is no file {file}")
+        raise UsageError(f"there is no file {file}; export one first")
     format_.need_runtime()
     return format_.runner(file, threads)
 
