@@ -59,8 +59,9 @@ def run(file: str, pictures: str, to: str) -> dict[str, Any]:
     Returns:
         What the file says of itself: inputs, outputs, card, and how often it holds each operator.
     """
-    runner = open_file(Path(file))
-    np.save(to, scores(runner, np.load(pictures)))
+    runner, shown = open_file(Path(file)), np.load(pictures)
+    parts = [part for part in (shown[:1], shown[1:]) if len(part)]  # one alone too, where a batch can be of any size
+    np.save(to, np.concatenate([scores(runner, part) for part in parts]))
     names = format_of(Path(file)).operators(Path(file))
     return {
         "inputs": [port.facts() for port in runner.inputs],
