@@ -1,15 +1,15 @@
 """An export is a file that was run in its own runtime and computes what torch computes, or it is not there."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from mobilevision.tasks.classify import Classify
-from mobilevision.weights.save import save_weights
 from PIL import Image
 
 from mobilevision.data.folders import read_data
@@ -24,7 +24,9 @@ from mobilevision.files import sha256
 from mobilevision.models import create_model, open_model
 from mobilevision.network import Network
 from mobilevision.run import Run
+from mobilevision.tasks.classify import Classify
 from mobilevision.timing import bench, bench_run
+from mobilevision.weights.save import save_weights
 from mobilevision.zoo.v2 import mobilenetv2
 
 LABELS = ("cat", "dog", "größer")
@@ -280,3 +282,9 @@ def test_a_litert_file_takes_channels_last_without_a_transpose_and_travels_alone
     cut.write_bytes(artifact.path.read_bytes()[:-100])
     with pytest.raises(InputError, match="cut short"):
         load(cut)
+
+
+def test_the_process_of_a_runtime_is_free_of_torch() -> None:
+    code = "import sys, mobilevision.timing.laps; sys.exit('torch' in sys.modules)"
+    path = os.pathsep.join(path for path in sys.path if path)
+    assert subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}).returncode == 0
