@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from mobilevision import jobs
 from mobilevision.architecture import Arch
 from mobilevision.deploy.formats import find_format, find_precision
+from mobilevision.deploy.prepare import deployable
 from mobilevision.network import Network
 
 
@@ -44,7 +45,7 @@ def convert(
 
 
 def write(arch: str, outputs: int, shape: Sequence[int], weights: str, card: dict[str, Any], to: str) -> None:
-    """The exporter's side: build the network again and write it.
+    """The exporter's side: build the network again, prepare it for phones, and write it.
 
     Args:
         arch: the architecture as JSON.
@@ -59,4 +60,4 @@ def write(arch: str, outputs: int, shape: Sequence[int], weights: str, card: dic
     network.load_state_dict(load_file(weights))
     format_ = find_format(card["format"])
     precision = find_precision(format_, card["precision"])
-    format_.export(network.eval(), (channels, height, width), card, Path(to), precision)
+    format_.export(deployable(network), (channels, height, width), card, Path(to), precision)

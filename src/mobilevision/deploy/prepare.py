@@ -1,6 +1,44 @@
-"""What a network becomes before an exporter sees it."""
+"""A network in the form that runtimes take whole: what can be folded is folded, the head is convolutions.
 
+Everything here is exact: the result computes what the network computes, up to rounding.
+"""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from mobilevision.blocks.classifier import Scores
+from mobilevision.blocks.irmb import GridAttention
+from mobilevision.blocks.uib import MultiQuery
+from mobilevision.layers import Conv2d, chain
+from mobilevision.network import Network
+
+
+def deployable(network: Network) -> Network:
+    """A copy for export, in eval mode; `network` itself is not touched.
+
+    Batch norms, layer scales and the attention's 1/sqrt(dim) are folded into the weights around them; the layer that
+    makes the scores becomes a 1x1 convolution before the flattening.
+
+    Args:
+        network: a trained network.
+
+    Returns:
+        A network that differs from it by rounding alone: below 1e-5 of its largest output.
+    """
+    kind = next(network.parameters()).dtype
+    copy = deepcopy(network).eval().double()  # folded in double precision, so that only the result is rounded
+    with torch.no_grad():
+        for fold_ in FOLDS:
+            for part in list(copy.modules()):
+                fold_(part)
+        if isinstance(copy.head, Scores):
+            copy.head = ConvolutionalScores(copy.head)
+    return copy.to(kind)
 
 
 class ChannelsLast(nn.Module):
@@ -17,3 +55,132 @@ class ChannelsLast(nn.Module):
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Shape: (N, H, W, channels) -> {"scores": (N, outputs)}."""
         return {"scores": self.network(image.permute(0, 3, 1, 2))}  # (N, channels, H, W)
+
+
+class ConvolutionalScores(nn.Module):
+    """A classifier's head with the scores made by a 1x1 convolution, as neural engines like it."""
+
+    def __init__(self, head: Scores) -> None:
+        super().__init__()
+        self.pool, self.hidden, self.features = head.pool, head.hidden, head.features
+        self.scores = _as_convolution(head.scores) if isinstance(head.scores, nn.Linear) else nn.Identity()
+
+    def embed(self, maps: Sequence[Tensor]) -> Tensor:
+        """The vector before the scores. Shape: [(N, C, H, W)] -> (N, features)."""
+        vector: Tensor = self.hidden(self.pool(maps[-1])).flatten(1)
+        return vector
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Shape: [(N, C, H, W)] -> (N, outputs)."""
+        scores: Tensor = self.scores(self.hidden(self.pool(maps[-1]))).flatten(1)
+        return scores
+
+
+def fold_norm_(part: Any) -> None:
+    """A convolution takes in the batch norm that follows it."""
+    if part._modules.keys() >= {"conv", "norm"}:
+        part.conv = fuse_conv_bn_eval(part.conv, part.norm)
+        del part.norm
+
+
+def fold_first_norm_(part: Any) -> None:
+    """The 1x1 convolution that widens takes in the batch norm before it (EMO's first stages)."""
+    if list(part._modules)[:2] == ["norm", "widen"] and isinstance(part.norm, nn.BatchNorm2d):
+        take_in_(part.widen.conv, *_affine(part.norm))
+        del part.norm
+
+
+def fold_query_norm_(part: Any) -> None:
+    """Mobile MQA's projections take in the batch norm before them.
+
+    The depthwise convolutions that shrink keys and values pad with zeros, which a shift would no longer be: they keep
+    the norm, as a 1x1 depthwise convolution.
+    """
+    attention = part._modules.get("attention")
+    if not isinstance(attention, MultiQuery) or not isinstance(part._modules.get("norm"), nn.BatchNorm2d):
+        return
+    scale, shift = _affine(part.norm)
+    take_in_(attention.query, scale, shift)
+    for name in ("key", "value"):
+        reader = getattr(attention, name)
+        if "shrink" in reader._modules:
+            setattr(attention, name, chain(norm=_scaling(scale, shift), **reader._modules))
+        else:
+            take_in_(reader.project, scale, shift)
+    del part.norm
+
+
+def fold_temperature_(part: Any) -> None:
+    """Attention's queries take in the 1/sqrt(channels of a head)."""
+    if isinstance(part, MultiQuery):
+        _scale_(part.query, slice(None), part.temperature)
+        part.temperature = 1.0
+    elif isinstance(part, GridAttention):
+        _scale_(part.qk, slice(part.qk.out_channels // 2), part.temperature)
+        part.temperature = 1.0
+
+
+def fold_scale_(part: Any) -> None:
+    """The projection takes in the layer scale that follows it."""
+    if "scale" not in part._modules:
+        return
+    attention = part._modules.get("attention")
+    last = attention.project if isinstance(attention, MultiQuery) else part.project.conv
+    last.weight *= part.scale.gamma[:, None, None, None]
+    if last.bias is not None:
+        last.bias *= part.scale.gamma
+    del part.scale
+
+
+FOLDS: tuple[Callable[[Any], None], ...] = (
+    fold_norm_,
+    fold_first_norm_,
+    fold_query_norm_,
+    fold_temperature_,
+    fold_scale_,
+)
+"""In this order, each over the whole network: a scale goes into a convolution that has its norm already."""
+
+
+def take_in_(conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> None:
+    """Let a 1x1 convolution of x compute what it computed of x * scale + shift.
+
+    Args:
+        conv: its bias is made if it has none.
+        scale: a factor for each incoming channel. Shape: (cin,).
+        shift: what is added to each incoming channel. Shape: (cin,).
+    """
+    weight = conv.weight.flatten(1)  # (cout, cin)
+    bias = weight @ shift + (0 if conv.bias is None else conv.bias)
+    conv.bias = nn.Parameter(bias)
+    conv.weight.copy_((weight * scale)[:, :, None, None])
+
+
+def _as_convolution(linear: nn.Linear) -> nn.Module:
+    conv = Conv2d(linear.in_features, linear.out_features, 1, device=linear.weight.device, dtype=linear.weight.dtype)
+    conv.weight.copy_(linear.weight[:, :, None, None])
+    conv.bias = linear.bias
+    return conv
+
+
+def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """What a batch norm multiplies each channel by, and what it then adds."""
+    assert norm.running_var is not None
+    assert norm.running_mean is not None
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return scale, norm.bias - norm.running_mean * scale
+
+
+def _scaling(scale: Tensor, shift: Tensor) -> Conv2d:
+    channels = scale.shape[0]
+    conv = Conv2d(channels, channels, 1, groups=channels, device=scale.device, dtype=scale.dtype)
+    conv.weight.copy_(scale[:, None, None, None])
+    assert conv.bias is not None
+    conv.bias.copy_(shift)
+    return conv
+
+
+def _scale_(conv: nn.Conv2d, outputs: slice, factor: float) -> None:
+    conv.weight[outputs] *= factor
+    if conv.bias is not None:
+        conv.bias[outputs] *= factor

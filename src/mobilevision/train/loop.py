@@ -89,7 +89,7 @@ def resume(folder: str | Path, *, device: str = "auto", precision: str = "auto",
     facts, source, seed = run.read("task"), run.read("data")["source"], run.read("environment")["seed"]
     task, preprocessing = read_task(facts), Preprocessing.read(facts["preprocessing"])
     network = Network(run.arch, task.outputs, channels=preprocessing.channels)
-    network.preprocessing = preprocessing  # type: ignore[assignment]
+    network.preprocessing = preprocessing
     recipe = Recipe.read(run.read("recipe"))
     return fit(
         network,

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mobilevision import zoo
-from mobilevision.deploy.folding import deployable
+from mobilevision.deploy.prepare import deployable
 from mobilevision.layers import Scale
 from mobilevision.network import Network
 
