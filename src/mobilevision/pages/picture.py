@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mobilevision.architecture import Arch
 from mobilevision.cost import Row, walk
 from mobilevision.pages import numbers
-from mobilevision.pages.svg import Element, add, drawing, polygon, text_width, written
+from mobilevision.pages.svg import Element, add, drawing, mixed, polygon, text_width, written
 from mobilevision.pages.words import Kind, describe, kind
 
 WIDTH, HEIGHT = 1000.0, 500.0
@@ -22,6 +22,7 @@ ACROSS, UP = 0.30, 0.17  # how far the depth of a box goes right and up, as shar
 BLOCK_GAP, STAGE_GAP, GROUP_GAP = 2.5, 9.0, 20.0
 THICKEST = 4.2  # widest box, in pixels for one square root of a channel
 COST = 40.0  # longest bar of a block's share of the MACs
+HILLS = (("#8fc0a0", (0.62, 0.40, 0.52, 0.72)), ("#4f8f6b", (0.86, 0.84, 0.62, 0.58)))  # color, heights of the curve
 NARROW = "(max-width: 560px)"
 
 STYLE = f"""
@@ -146,32 +147,14 @@ class _Line:
         box = add(self.root, "g", {"class": "block"})
         add(box, "title", {}, _hint(row))
         top, right = FLOOR - high, x + wide
-        polygon(box, [(right, FLOOR), (right + dx, FLOOR - dy), (right + dx, top - dy), (right, top)], {"fill": color})
-        polygon(
-            box,
-            [(right, FLOOR), (right + dx, FLOOR - dy), (right + dx, top - dy), (right, top)],
-            {"fill": "#000", "fill-opacity": "0.28"},
-        )
-        polygon(box, [(x, top), (x + dx, top - dy), (right + dx, top - dy), (right, top)], {"fill": color})
-        polygon(
-            box,
-            [(x, top), (x + dx, top - dy), (right + dx, top - dy), (right, top)],
-            {"fill": "#fff", "fill-opacity": "0.42"},
-        )
+        deep = [(right, FLOOR), (right + dx, FLOOR - dy), (right + dx, top - dy), (right, top)]
+        over = [(x, top), (x + dx, top - dy), (right + dx, top - dy), (right, top)]
+        polygon(box, deep, {"fill": mixed(color, "#000000", 0.28)})
+        polygon(box, over, {"fill": mixed(color, "#ffffff", 0.42)})
         add(box, "rect", {"x": x, "y": top, "width": wide, "height": high, "fill": color})
         share = (row.cost.macs + row.cost.attention_macs) / max(1, self.costliest)
-        add(
-            box,
-            "rect",
-            {
-                "x": x,
-                "y": FLOOR + 6,
-                "width": wide,
-                "height": max(1.0, COST * share),
-                "fill": color,
-                "fill-opacity": "0.55",
-            },
-        )
+        bar = {"x": x, "y": FLOOR + 6, "width": wide, "height": max(1.0, COST * share)}
+        add(box, "rect", bar | {"fill": color, "fill-opacity": "0.55"})
 
     def _channels(self, stage: Sequence[Row], left: float, right: float) -> None:
         middle, y = (left + right) / 2, FLOOR + 6 + COST + 20
@@ -215,7 +198,7 @@ def _boxes_width(group: Group, thickness: float) -> float:
 
 
 def _group_width(group: Group, thickness: float) -> float:
-    return max(_boxes_width(group, thickness), text_width(group.label, PHONE.text) - GROUP_GAP / 2)
+    return max(_boxes_width(group, thickness), text_width(group.label, PHONE.text + 3) - GROUP_GAP / 2)
 
 
 def _fitting(groups: Sequence[Group], room: float) -> float:
@@ -235,18 +218,16 @@ def _image(root: Element, scale: float, side: tuple[int, int]) -> float:
     add(photo, "title", {}, f"the image, {side[0]} x {side[1]} pixels")
     add(photo, "rect", {"width": dx, "height": high, "fill": "#bcdcf2"})
     add(photo, "circle", {"cx": dx * 0.68, "cy": high * 0.27, "r": dx * 0.13, "fill": "#f7d26a"})
-    hills = (("#7fb38a", 0.60, 0.46), ("#4f8f6b", 0.78, 0.62))
-    for color, first, second in hills:
-        path = f"M0 {high * first:.1f} Q{dx * 0.35:.1f} {high * (second - 0.12):.1f} {dx * 0.62:.1f} {high * first:.1f} "
-        path += f"T{dx:.1f} {high * second:.1f} V{high:.1f} H0 Z"
-        add(photo, "path", {"d": path, "fill": color})
+    for color, (first, second, third, last) in HILLS:
+        curve = f"C{dx * 0.3:.1f} {high * second:.1f} {dx * 0.6:.1f} {high * third:.1f} {dx:.1f} {high * last:.1f}"
+        add(photo, "path", {"d": f"M0 {high * first:.1f} {curve} V{high:.1f} H0 Z", "fill": color})
     add(photo, "rect", {"width": dx, "height": high, "fill": "none", "stroke": "#8a99ad", "stroke-width": "1.5"})
     return LEFT + dx + 16
 
 
 def _titles(root: Element, arch: Arch, rows: Sequence[Row]) -> None:
     """The name, the counts, and the legend, above the small boxes at the right."""
-    left = 372.0
+    left = 352.0
     for size in (WIDE, PHONE):
         part = add(root, "g", {"class": size.name})
         y = TOP + size.title * 0.8
@@ -260,8 +241,8 @@ def _legend(part: Element, size: Size, kinds: Sequence[Kind], corner: tuple[floa
     """The kinds in lines of as many as fit."""
     x, y = corner
     for one in kinds:
-        wide = size.text * 1.3 + text_width(one.name, size.text) + size.text * 0.9
-        if x + wide > WIDTH and x > corner[0]:
+        wide = size.text * 1.2 + text_width(one.name, size.text) + size.text * 0.9
+        if x + wide > WIDTH + size.text * 0.5 and x > corner[0]:
             x, y = corner[0], y + size.line
         box = size.text * 0.86
         add(part, "rect", {"x": x, "y": y - box, "width": box, "height": box, "rx": 3, "fill": one.color})
