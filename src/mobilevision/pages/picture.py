@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mobilevision.architecture import Arch
 from mobilevision.cost import Row, walk
-from mobilevision.pages import numbers
+from mobilevision.pages import quantities
 from mobilevision.pages.svg import Element, add, drawing, mixed, polygon, text_width, written
 from mobilevision.pages.words import Kind, describe, kind
 
@@ -66,7 +66,7 @@ class Group:
     def label(self) -> str:
         """The size of the maps: one number for a square."""
         height, width = self.side
-        return f"{height}" if height == width else f"{height}×{width}"
+        return f"{height}" if height == width else f"{height}x{width}"
 
 
 def picture(arch: Arch, size: int | tuple[int, int] | None = None, *, outputs: int = 1000) -> str:
@@ -265,14 +265,14 @@ def _margin(root: Element) -> None:
 def _hint(row: Row) -> str:
     """What a pointer that rests on a box is told."""
     out = "x".join(str(side) for side in row.cost.shape)
-    cost = f"{numbers.count(row.cost.params)} parameters, {numbers.count(row.cost.macs)} MACs"
+    cost = f"{quantities.count(row.cost.params)} parameters, {quantities.count(row.cost.macs)} MACs"
     return f"{row.place[0]}.{row.place[1]} {describe(row.block)}: {out}, {cost}"
 
 
 def _counts(rows: Sequence[Row]) -> str:
     params, macs = (sum(getattr(row.cost, name) for row in rows) for name in ("params", "macs"))
-    side = "×".join(str(side) for side in rows[0].shape[1:])
-    return f"{side} px, {numbers.count(params)} parameters, {numbers.count(macs)} MACs"
+    side = "x".join(str(side) for side in rows[0].shape[1:])
+    return f"{side} px, {quantities.count(params)} parameters, {quantities.count(macs)} MACs"
 
 
 def _told(arch: Arch, rows: Sequence[Row]) -> str:

@@ -65,9 +65,9 @@ def text_width(text: str, size: float) -> float:
 
 def _letter(letter: str) -> float:
     """About how wide a letter is, as a share of the font size."""
-    if letter in "iljtfrI.,:;' |()1":
+    if letter in "iljtfrI.,:;' |()":
         return 0.38
-    return 0.74 if letter.isupper() or letter in "mw%" else 0.59
+    return 0.74 if letter.isupper() or letter in "mw%" else 0.6
 
 
 def mixed(color: str, other: str, share: float) -> str:

@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from mobilevision.architecture import Arch
 from mobilevision.cost import Row, walk
-from mobilevision.pages import numbers
+from mobilevision.pages import quantities
 from mobilevision.pages.words import describe, kind
 
 BAR = 8  # characters of the largest share
@@ -52,7 +53,7 @@ class Listing:
     rows: tuple[Row, ...]
     outputs: int
 
-    @property
+    @cached_property
     def totals(self) -> dict[str, int]:
         """Sums over the rows: parameters, multiply-accumulates, those of attention, and bytes as float32."""
         names = ("params", "macs", "attention_macs", "weight_bytes", "activation_bytes")
@@ -73,6 +74,11 @@ class Listing:
         """The row's share of all multiply-accumulates, those of attention included."""
         total = self.totals["macs"] + self.totals["attention_macs"]
         return (row.cost.macs + row.cost.attention_macs) / max(1, total)
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest share of a row."""
+        return max(self.share(row) for row in self.rows)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The name, the table, the totals; where the console is narrow, without some columns rather than cut."""
@@ -107,9 +113,10 @@ class Listing:
     def _sum(self) -> Text:
         sums = self.totals
         attention = f" + {sums['attention_macs']:,} of attention" if sums["attention_macs"] else ""
+        weights, moved = quantities.size(sums["weight_bytes"]), quantities.size(sums["activation_bytes"])
         lines = (
             f"{sums['params']:,} parameters, {sums['macs']:,} MACs{attention}",
-            f"{numbers.size(sums['weight_bytes'])} of weights, {numbers.size(sums['activation_bytes'])} moved, as float32",
+            f"{weights} of weights, {moved} moved, as float32",
         )
         return Text("\n".join(lines), style="bold")
 
@@ -197,20 +204,17 @@ def _strides(listing: Listing, row: Row, ascii_only: bool) -> Text:
 
 
 def _params(listing: Listing, row: Row, ascii_only: bool) -> str:
-    return numbers.count(row.cost.params)
+    return quantities.count(row.cost.params)
 
 
 def _macs(listing: Listing, row: Row, ascii_only: bool) -> str:
-    return numbers.count(row.cost.macs + row.cost.attention_macs)
+    return quantities.count(row.cost.macs + row.cost.attention_macs)
 
 
 def _share(listing: Listing, row: Row, ascii_only: bool) -> Text:
-    largest = max(listing.share(other) for other in listing.rows)
-    eighths = round(8 * BAR * listing.share(row) / largest) if largest else 0
-    if ascii_only:
-        bar = "#" * round(eighths / 8)
-    else:
-        bar = "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+    eighths = round(8 * BAR * listing.share(row) / listing.largest) if listing.largest else 0
+    blocks = "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+    bar = "#" * round(eighths / 8) if ascii_only else blocks
     return Text.assemble((f"{100 * listing.share(row):4.1f} ", ""), (bar, kind(row.block).color))
 
 

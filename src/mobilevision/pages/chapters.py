@@ -1,0 +1,272 @@
+"""What a page says about one run: its facts, put into the order of reading."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, NamedTuple
+
+from mobilevision.cost import Row
+from mobilevision.errors import InputError, MobilevisionError
+from mobilevision.pages import quantities
+from mobilevision.pages.charts import WRITTEN, Series, confusions, curves, matrix, raster
+from mobilevision.pages.facts import Missing, RunFacts
+from mobilevision.pages.picture import picture
+from mobilevision.pages.terminal import Listing, show
+from mobilevision.pages.thumbnails import thumbnail
+from mobilevision.pages.words import describe, kind
+
+NAMES = {"top1": "top-1", "top5": "top-5"}  # of metrics, where an underscore is not all that needs a change
+
+
+class Figure(NamedTuple):
+    """A number in the headline.
+
+    Attributes:
+        name: what it is.
+        value: as text.
+        note: how sure, of how many, on what.
+    """
+
+    name: str
+    value: str
+    note: str = ""
+
+
+class Example(NamedTuple):
+    """A picture with what was said of it.
+
+    Attributes:
+        file: its name.
+        image: a data URI; "" if it cannot be shown.
+        why: why it cannot.
+        truth: its label.
+        label: what was said.
+        score: the probability that was given to that, 0 to 1.
+    """
+
+    file: str
+    image: str
+    why: str
+    truth: str
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A confusion matrix, ready to be shown.
+
+    Attributes:
+        drawing: as SVG.
+        pairs: (truth, said, pictures), worst first.
+        folded: whether there are too many classes to show it at once.
+    """
+
+    drawing: str
+    pairs: list[tuple[str, str, int]]
+    folded: bool
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One run, as the page tells it.
+
+    Attributes:
+        facts: all that the run holds.
+        figures: the headline.
+        listing: the network's rows, if its architecture can be read.
+        drawing: the network as SVG.
+        charts: title and curves as SVG, in pairs.
+        confusion: what was taken for what.
+        right: examples.
+        wrong: examples, the surest mistakes first.
+        missing: what is not there.
+    """
+
+    facts: RunFacts
+    figures: list[Figure]
+    listing: Listing | None
+    drawing: str
+    charts: list[tuple[str, str]]
+    confusion: Confusion | None
+    right: list[Example]
+    wrong: list[Example]
+    missing: list[Missing]
+
+    @property
+    def name(self) -> str:
+        """The run's."""
+        return self.facts.name
+
+    @property
+    def sentence(self) -> str:
+        """What the run is, in one sentence."""
+        labels, data = self.facts.labels, self.facts.part("data")
+        network = self.facts.arch.name if self.facts.arch else "A network that cannot be read"
+        kinds = f", {len(labels)} classes" if labels else ""
+        source = f", trained on {data['source']}" if "source" in data else ""
+        task = self.facts.part("task").get("task")
+        return f"{network}{f', task {task}' if task else ''}{kinds}{source}."
+
+    @property
+    def training(self) -> str:
+        """How long it was trained and how fast, in a sentence; "" if the log does not tell."""
+        lines = [line for line in self.facts.history if isinstance(line.get("seconds"), int | float)]
+        speeds = [line["images_per_second"] for line in lines if "images_per_second" in line]
+        waits = [line["data_wait"] for line in lines if "data_wait" in line]
+        if not lines:
+            return ""
+        speed = f", {median(speeds):.0f} pictures a second" if speeds else ""
+        wait = f", {quantities.percent(median(waits))} of the time waiting for pictures" if waits else ""
+        return f"{len(lines)} epochs in {quantities.seconds(sum(line['seconds'] for line in lines))}{speed}{wait}."
+
+    @property
+    def measured(self) -> list[str]:
+        """Every single number of the metrics with its name."""
+        metrics = self.facts.part("metrics")
+        found = {name: value for name, value in metrics.items() if isinstance(value, int | float) and name != "count"}
+        names = {name: NAMES.get(name, name.replace("_", " ")) for name in found}
+        return [
+            f"{names[name]} {value:.4g}" if name == "loss" else f"{names[name]} {quantities.percent(value)}"
+            for name, value in found.items()
+        ]
+
+    def block(self, row: Row) -> str:
+        """A row's block in words."""
+        return describe(row.block)
+
+    def color(self, row: Row) -> str:
+        """The color of a row's kind."""
+        return kind(row.block).color
+
+
+def chapter(facts: RunFacts, *, pictures: int) -> Chapter:
+    """Everything a page says about a run.
+
+    Args:
+        facts: what the run holds.
+        pictures: examples of right answers, and as many of wrong ones, at most.
+    """
+    listing, broken = _listing(facts)
+    examples = facts.part("metrics").get("examples") or {}
+    right, wrong = ([_example(each) for each in (examples.get(side) or [])[:pictures]] for side in ("right", "wrong"))
+    missing = [*facts.missing, *([Missing(f"The network cannot be drawn: {broken}.")] if broken else [])]
+    return Chapter(
+        facts=facts,
+        figures=_figures(facts, listing),
+        listing=listing,
+        drawing=picture(listing.arch, _size(facts), outputs=listing.outputs) if listing else "",
+        charts=_charts(facts),
+        confusion=_confusion(facts),
+        right=right,
+        wrong=wrong,
+        missing=missing + _unfinished(facts),
+    )
+
+
+def _listing(facts: RunFacts) -> tuple[Listing | None, str]:
+    """The network's rows, or why there are none."""
+    if facts.arch is None:
+        return None, ""
+    try:
+        return show(facts.arch, _size(facts), len(facts.labels) or 1000), ""
+    except MobilevisionError as error:
+        return None, str(error)
+
+
+def _size(facts: RunFacts) -> tuple[int, int] | None:
+    size = (facts.part("task").get("preprocessing") or {}).get("size")
+    return (int(size[0]), int(size[1])) if size else None
+
+
+def _figures(facts: RunFacts, listing: Listing | None) -> list[Figure]:
+    """Accuracy, size and time, those that are known."""
+    found = [*_accuracy(facts.part("metrics"))]
+    if listing:
+        totals = listing.totals
+        macs = totals["macs"] + totals["attention_macs"]
+        found.append(
+            Figure("Parameters", quantities.count(totals["params"]), f"{quantities.count(macs)} MACs a picture")
+        )
+    if sized := [file for file in facts.artifacts if "bytes" in file]:
+        least = min(sized, key=lambda file: file["bytes"])
+        found.append(Figure("Smallest file", quantities.size(least["bytes"]), named(least)))
+    if timed := [file for file in facts.artifacts if file.get("timing")]:
+        fastest = min(timed, key=lambda file: file["timing"]["median_ms"])
+        timing = fastest["timing"]
+        threads = f"{timing['threads']} thread{'s' if timing['threads'] != 1 else ''}"
+        note = f"{named(fastest)}, {threads}, median of {timing['runs']}"
+        found.append(Figure("Fastest file", quantities.milliseconds(timing["median_ms"]), note))
+    return found
+
+
+def _accuracy(metrics: dict[str, Any]) -> list[Figure]:
+    if "top1" not in metrics:
+        return []
+    count = int(metrics.get("count", 0))
+    low, high = quantities.wilson(metrics["top1"], count)
+    of = f"{count} {metrics.get('split', '')} pictures".replace("  ", " ")
+    return [Figure("Top-1", quantities.percent(metrics["top1"]), f"{interval(low, high)} (95 %), {of}")]
+
+
+def interval(low: float, high: float) -> str:
+    """An interval of shares: 91.5 to 96.1 %."""
+    return f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def named(file: dict[str, Any]) -> str:
+    """A file by its format and precision."""
+    return " ".join(str(file[key]) for key in ("format", "precision") if key in file)
+
+
+def _charts(facts: RunFacts) -> list[tuple[str, str]]:
+    """Loss, accuracy and learning rate over the epochs."""
+    plain: Callable[[float], str] = "{:.3g}".format
+    share: Callable[[float], str] = lambda value: f"{100 * value:.3g} %"  # noqa: E731
+    wanted = (  # title, (key, name) of each curve, form
+        ("Loss", (("train_loss", "training"), ("loss", "validation")), plain),
+        ("Accuracy", (("top1", "top-1"), ("top5", "top-5")), share),
+        ("Learning rate", (("learning_rate", "learning rate"),), plain),
+    )
+    drawn = [
+        (title, curves(title, [_series(facts, key, name) for key, name in keys], across="epoch", form=form))
+        for title, keys, form in wanted
+    ]
+    return [(title, drawing) for title, drawing in drawn if drawing]
+
+
+def _series(facts: RunFacts, key: str, name: str) -> Series:
+    lines = [line for line in facts.history if isinstance(line.get(key), int | float) and "epoch" in line]
+    return Series(name, [(float(line["epoch"]), float(line[key])) for line in lines])
+
+
+def _confusion(facts: RunFacts) -> Confusion | None:
+    counts = facts.part("metrics").get("confusion")
+    labels = facts.labels
+    if not counts or len(counts) != len(labels):
+        return None
+    folded = len(labels) > WRITTEN
+    drawing = raster(counts) if folded else matrix(counts, labels)
+    return Confusion(drawing, confusions(counts, labels), folded)
+
+
+def _example(facts: dict[str, Any]) -> Example:
+    file = str(facts.get("file", ""))
+    try:
+        image, why = thumbnail(file), ""
+    except InputError as error:
+        image, why = "", str(error)
+    name = file.rpartition("/")[2]
+    return Example(name, image, why, str(facts.get("truth", "")), str(facts.get("label", "")), facts.get("score", 0.0))
+
+
+def _unfinished(facts: RunFacts) -> list[Missing]:
+    """A training that stopped before its last epoch."""
+    wanted, done = facts.part("recipe").get("epochs"), len(facts.history)
+    if not done or not isinstance(wanted, int) or done >= wanted:
+        return []
+    command = f"mobilevision train DATA --out {shlex.quote(str(facts.folder))}"
+    return [Missing(f"The training stopped after {done} of {wanted} epochs.", command)]

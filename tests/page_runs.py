@@ -1,0 +1,149 @@
+"""Run folders as training, export and timing leave them, made from nothing but JSON."""
+
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from mobilevision.architecture import Arch
+from mobilevision.run import Run, environment
+from mobilevision.zoo.v2 import mobilenetv2
+
+LABELS = (
+    "Egyptian cat",
+    "Bengal",
+    "Birman",
+    "Beagle",
+    "Boxer",
+    "Pug",
+    "Samoyed",
+    "Sphynx",
+    "Russian Blue",
+    "Shiba Inu",
+)
+
+
+def make_run(folder: Path, *, labels: tuple[str, ...] = LABELS, arch: Arch | None = None, epochs: int = 12) -> Run:
+    """A run with all its parts; every class has 20 validation pictures."""
+    run, chance = Run(folder), random.Random(0)
+    confusion = _confusion(len(labels), chance)
+    folder.mkdir(parents=True)
+    (folder / "best.safetensors").write_bytes(b"weights")
+    run.begin(arch or mobilenetv2(), task=_task(labels), recipe=_recipe(epochs), data=_data(labels))
+    run.write("environment", environment(0))
+    for epoch in range(1, epochs + 1):
+        run.log(**_line(epoch, epochs, chance))
+    run.write("metrics", _metrics(labels, confusion, _pictures(folder / "pictures", labels)))
+    artifact(run, "litert", ".tflite", 2.41)
+    artifact(run, "onnx", ".onnx", 3.87)
+    return run
+
+
+def artifact(run: Run, format_: str, suffix: str, milliseconds: float) -> None:
+    """An exported file, as its facts tell of it."""
+    name = f"mobilenetv2_100_fp32{suffix}"
+    runtime = f"{format_} 2.3.0"
+    timing = {"median_ms": milliseconds, "p10_ms": 0.96 * milliseconds, "p90_ms": 1.22 * milliseconds}
+    proof = {"pictures": 64, "source": "validation", "largest_difference": 3.1e-6, "agreement": 1.0, "limit": 1e-4}
+    facts = {
+        "file": name,
+        "format": format_,
+        "precision": "fp32",
+        "bytes": 8_942_016,
+        "proof": proof | {"runtime": runtime, "passed": True},
+        "timing": timing | {"runs": 50, "threads": 1, "busy": 1.0, "machine": "Xeon, 2 cores", "runtime": runtime},
+    }
+    run.artifacts.mkdir(exist_ok=True)
+    (run.artifacts / f"{name}.json").write_text(json.dumps(facts))
+
+
+def _confusion(n: int, chance: random.Random) -> list[list[int]]:
+    table = [[20 * (i == j) for j in range(n)] for i in range(n)]
+    for i in range(n):
+        for _ in range(chance.randrange(4)):
+            table[i][i] -= 1
+            table[i][(i + chance.choice((1, 1, 2, 5))) % n] += 1
+    return table
+
+
+def _task(labels: tuple[str, ...]) -> dict[str, Any]:
+    seen = {"size": [224, 224], "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    seen |= {"crop": 0.875, "interpolation": "bilinear"}
+    return {"task": "classify", "labels": list(labels), "multilabel": False, "preprocessing": seen}
+
+
+def _recipe(epochs: int) -> dict[str, Any]:
+    return {"name": "finetune", "epochs": epochs, "batch": 32, "optimizer": "adamw", "lr": 1e-3, "smoothing": 0.1}
+
+
+def _data(labels: tuple[str, ...]) -> dict[str, Any]:
+    per_class = {"train": 80, "validation": 20, "test": 0}
+    aside = [{"file": f"Pug/{i:03}.jpg", "reason": "it is cut off or damaged: 83 bytes are left"} for i in range(7)]
+    return {
+        "source": "pets",
+        "root": "/data/pets",
+        "labels": list(labels),
+        "multilabel": False,
+        "seed": 0,
+        "digest": "0" * 64,
+        "pictures": {split: number * len(labels) for split, number in per_class.items()},
+        "counts": {split: dict.fromkeys(labels, number) for split, number in per_class.items()},
+        "set_aside": aside,
+        "warnings": ["Pug has 9 times fewer pictures than Beagle; train with --set balance=sample."],
+    }
+
+
+def _line(epoch: int, epochs: int, chance: random.Random) -> dict[str, float]:
+    done = epoch / epochs
+    return {
+        "epoch": epoch,
+        "step": 25 * epoch,
+        "train_loss": 2.3 * math.exp(-2.6 * done) + 0.35 + chance.uniform(0, 0.04),
+        "learning_rate": 5e-4 * (1 + math.cos(math.pi * done)),
+        "top1": 0.93 - 0.62 * math.exp(-4 * done) + chance.uniform(-0.01, 0.01),
+        "top5": 0.99 - 0.2 * math.exp(-5 * done),
+        "loss": 2.0 * math.exp(-2.9 * done) + 0.48 + chance.uniform(0, 0.05),
+        "images_per_second": 61.0,
+        "data_wait": 0.08,
+        "seconds": 13.4,
+    }
+
+
+def _pictures(folder: Path, labels: tuple[str, ...]) -> list[Path]:
+    folder.mkdir()
+    files = []
+    for number in range(min(10, len(labels))):
+        image = Image.new("RGB", (160, 120 + 12 * number), (40 + 20 * number, 120, 220 - 18 * number))
+        ImageDraw.Draw(image).ellipse((30, 20, 120, 100), fill=(250, 230 - 15 * number, 120))
+        files.append(folder / f"{number}.jpg")
+        image.save(files[-1])
+    return files
+
+
+def _metrics(labels: tuple[str, ...], confusion: list[list[int]], files: list[Path]) -> dict[str, Any]:
+    said = [sum(row[j] for row in confusion) for j in range(len(labels))]
+    rows = [
+        {"label": label, "count": 20, "accuracy": confusion[i][i] / 20, "precision": confusion[i][i] / max(1, said[i])}
+        for i, label in enumerate(labels)
+    ]
+    right = [
+        {"file": str(f), "truth": labels[i], "label": labels[i], "score": 0.99 - 0.02 * i} for i, f in enumerate(files)
+    ]
+    wrong = [
+        {"file": str(f), "truth": labels[i], "label": labels[(i + 1) % len(labels)], "score": 0.91 - 0.07 * i}
+        for i, f in enumerate(files[:6])
+    ]
+    count = 20 * len(labels)
+    return {
+        "split": "validation",
+        "count": count,
+        "loss": 0.512,
+        "top1": sum(confusion[i][i] for i in range(len(labels))) / count,
+        "top5": 0.985,
+        "per_class": rows,
+        "confusion": confusion,
+        "examples": {"right": right, "wrong": [*wrong, wrong[0] | {"file": "gone/away.jpg"}]},
+    }

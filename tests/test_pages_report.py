@@ -1,0 +1,166 @@
+"""A report tells what a run holds, says what it lacks, and trusts no text that comes from a run."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from mobilevision.errors import InputError, UsageError
+from mobilevision.pages.report import report
+from page_runs import make_run
+
+EMPTY = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Outline(HTMLParser):
+    """Every tag that is opened, and whether all are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in EMPTY:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def facts(self, tag: str) -> list[dict[str, str | None]]:
+        return [facts for name, facts in self.seen if name == tag]
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> str:
+    return report([make_run(tmp_path / "pets")], to=tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_page_tells_the_accuracy_with_its_interval_the_files_and_the_times(page: str) -> None:
+    assert "200 validation pictures" in page
+    assert re.search(r"\d\d\.\d to \d\d\.\d % \(95 %\)", page)
+    assert "mobilenetv2_100_fp32.tflite" in page
+    assert "2.41 ms" in page
+    assert "8.94 MB" in page
+    assert "3.1e-06" in page
+    assert "Pug/004.jpg: it is cut off" in page
+    assert "2 more" in page
+
+
+def test_a_page_is_whole_and_asks_the_network_for_nothing(page: str) -> None:
+    outline = Outline(page)
+    assert outline.open == []
+    assert not outline.facts("script")
+    assert not outline.facts("link")
+    sources = [facts.get("src") or "" for facts in outline.facts("img")]
+    assert sources
+    assert all(source.startswith("data:") for source in sources)
+    assert not re.findall(r"(?:url\(|href=\"|src=\")\s*(?:https?:)?//", page)
+
+
+def test_a_page_can_be_read_with_a_screen_reader(page: str) -> None:
+    outline = Outline(page)
+    assert all(facts.get("alt") for facts in outline.facts("img"))
+    assert all(facts.get("scope") for facts in outline.facts("th"))
+    assert all(facts.get("aria-label") for facts in outline.facts("svg"))
+    levels = [int(tag[1]) for tag, _ in outline.seen if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    names = [facts["id"] for _, facts in outline.seen if "id" in facts]
+    assert len(names) == len(set(names))
+
+
+def test_a_class_name_with_html_in_it_is_shown_and_not_obeyed(tmp_path: Path) -> None:
+    evil = "<script>alert('x')</script><img src=x onerror=alert(1)>"
+    run = make_run(tmp_path / "run", labels=(evil, "a&b", '"quoted"'))
+    outline = Outline(report([run], to=tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert not outline.facts("script")
+    assert all("onerror" not in facts for facts in outline.facts("img"))
+    assert "&lt;script&gt;" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_run_of_nothing_but_an_architecture_says_what_is_missing_and_what_makes_it(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    for file in run.folder.iterdir():
+        if file.name != "arch.json":
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+    page = report([run.folder], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert f"mobilevision eval {run.folder}" in page
+    assert f"mobilevision export {run.folder} --to litert" in page
+    assert "There is no log" in page
+    assert "best.safetensors" in page
+    assert 'class="mv-network"' in page
+
+
+@pytest.mark.parametrize("name", ["arch", "task", "recipe", "data", "environment", "metrics"])
+@pytest.mark.parametrize("text", ["{ not json", "[1, 2]", "null"])
+def test_a_broken_part_is_told_and_the_rest_is_shown(tmp_path: Path, name: str, text: str) -> None:
+    run = make_run(tmp_path / "run")
+    (run.folder / f"{name}.json").write_text(text)
+    page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "What is missing" in page
+    assert "mobilenetv2_100_fp32.tflite" in page
+
+
+def test_half_a_log_is_drawn_and_the_page_says_that_the_training_stopped(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    log = run.folder / "log.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:3]) + '{"epoch": 4, "tra')
+    page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "stopped after 3 of 12 epochs" in page
+    assert 'class="chart"' in page
+
+
+def test_a_loss_that_is_no_number_does_not_stop_the_page(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", epochs=2)
+    run.log(epoch=3, train_loss=float("nan"), loss=None, top1=float("inf"), learning_rate=0.0)
+    assert report([run], to=tmp_path / "page.html").is_file()
+
+
+def test_a_picture_that_is_gone_is_said_in_its_place(page: str) -> None:
+    assert "gone/away.jpg cannot be opened" in page
+
+
+def test_an_artifact_that_is_neither_timed_nor_proven_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    for file in run.artifacts.glob("*.json"):
+        facts = json.loads(file.read_text())
+        file.write_text(json.dumps({key: value for key, value in facts.items() if key not in ("proof", "timing")}))
+    page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "not proven" in page
+    assert f"mobilevision bench {run.folder}" in page
+
+
+def test_a_thousand_classes_are_folded_and_small(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", labels=tuple(f"class {i}" for i in range(1000)))
+    page = report([run], to=tmp_path / "page.html")
+    assert page.stat().st_size < 3e6
+    text = page.read_text(encoding="utf-8")
+    assert "<summary>Confusion matrix of 1000 classes</summary>" in text
+    assert "<summary>Each of 1000 classes</summary>" in text
+
+
+def test_several_runs_are_compared_first_with_what_makes_it_unfair(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / name) for name in ("one", "two")]
+    facts = runs[1].read("data")
+    runs[1].write("data", facts | {"digest": "f" * 64})
+    text = report([runs[0], runs[1].folder], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "2 runs compared" in text
+    assert "did not see the same pictures" in text
+    assert text.index("Side by side") < text.index('id="run-1"') < text.index('id="run-2"')
+    assert Outline(text).open == []
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        report([tmp_path / "nowhere"], to=tmp_path / "page.html")
+    with pytest.raises(InputError):
+        report([tmp_path], to=tmp_path / "page.html")
+    with pytest.raises(UsageError):
+        report([], to=tmp_path / "page.html")
