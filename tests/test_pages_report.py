@@ -137,6 +137,19 @@ def test_an_artifact_that_is_neither_timed_nor_proven_says_so(tmp_path: Path) ->
     assert f"mobilevision bench {run.folder}" in page
 
 
+def test_facts_of_another_task_are_shown_under_their_own_names(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    rows = [{"label": "cell", "count": 40, "average_precision": 0.731}]
+    run.write("metrics", {"split": "test", "count": 72, "mean_average_precision": 0.5, "per_class": rows})
+    file = next(run.artifacts.glob("*.json"))
+    file.write_text(json.dumps({"format": "litert", "proof": {"passed": True}, "timing": {"runs": 50}}))
+    page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "mean average precision 50.0 %" in page
+    assert "average precision</th>" in page
+    assert "73.1 %" in page
+    assert "unknown" in page
+
+
 def test_a_thousand_classes_are_folded_and_small(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", labels=tuple(f"class {i}" for i in range(1000)))
     page = report([run], to=tmp_path / "page.html")

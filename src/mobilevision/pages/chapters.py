@@ -44,7 +44,7 @@ class Example(NamedTuple):
         why: why it cannot.
         truth: its label.
         label: what was said.
-        score: the probability that was given to that, 0 to 1.
+        score: the probability that was given to that, 0 to 1, if it is known.
     """
 
     file: str
@@ -52,7 +52,7 @@ class Example(NamedTuple):
     why: str
     truth: str
     label: str
-    score: float
+    score: float | None
 
 
 @dataclass(frozen=True)
@@ -194,11 +194,11 @@ def _figures(facts: RunFacts, listing: Listing | None) -> list[Figure]:
     if sized := [file for file in facts.artifacts if "bytes" in file]:
         least = min(sized, key=lambda file: file["bytes"])
         found.append(Figure("Smallest file", quantities.size(least["bytes"]), named(least)))
-    if timed := [file for file in facts.artifacts if file.get("timing")]:
+    if timed := [file for file in facts.artifacts if "median_ms" in (file.get("timing") or {})]:
         fastest = min(timed, key=lambda file: file["timing"]["median_ms"])
         timing = fastest["timing"]
-        threads = f"{timing['threads']} thread{'s' if timing['threads'] != 1 else ''}"
-        note = f"{named(fastest)}, {threads}, median of {timing['runs']}"
+        threads = timing.get("threads", "?")
+        note = f"{named(fastest)}, {threads} thread{'' if threads == 1 else 's'}, median of {timing.get('runs', '?')}"
         found.append(Figure("Fastest file", quantities.milliseconds(timing["median_ms"]), note))
     return found
 
@@ -260,7 +260,7 @@ def _example(facts: dict[str, Any]) -> Example:
     except InputError as error:
         image, why = "", str(error)
     name = file.rpartition("/")[2]
-    return Example(name, image, why, str(facts.get("truth", "")), str(facts.get("label", "")), facts.get("score", 0.0))
+    return Example(name, image, why, str(facts.get("truth", "")), str(facts.get("label", "")), facts.get("score"))
 
 
 def _unfinished(facts: RunFacts) -> list[Missing]:

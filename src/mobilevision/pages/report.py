@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader
 
 from mobilevision.errors import UsageError
 from mobilevision.files import write_text
@@ -64,19 +64,30 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
-        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "count": quantities.count,
-        "bytes": quantities.size,
-        "percent": quantities.percent,
-        "ms": quantities.milliseconds,
+        "count": known(quantities.count),
+        "bytes": known(quantities.size),
+        "percent": known(quantities.percent),
+        "ms": known(quantities.milliseconds),
+        "small": known("{:.1e}".format),
         "shape": shape_text,
         "plain": plain,
     }
     return environment
+
+
+def known(form: Callable[..., str]) -> Callable[..., str]:
+    """The same way to write a number, that says so where there is none: other tasks and formats have other facts."""
+
+    def written(value: Any, *, digits: int | None = None) -> str:
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            return "unknown"
+        return form(value) if digits is None else form(value, digits=digits)
+
+    return written
 
 
 def plain(value: Any) -> str:
