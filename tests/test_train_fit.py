@@ -26,7 +26,9 @@ from mobilevision.train.recipes import quick
 from mobilevision.train.resume import load_checkpoint, save_checkpoint
 
 TINY = Arch("tiny", ((Conv(8, 2),), (Inverted(8, expand=2), Inverted(16, 2, expand=2))), Classifier(), size=16)
-RECIPE = replace(quick, epochs=3, batch=8, size=16, lr=0.01, dropout=0.1, drop_path=0.1, erase=0.2, flip=0.5)
+RECIPE = replace(
+    quick, epochs=3, least_steps=0, batch=8, size=16, lr=0.01, dropout=0.1, drop_path=0.1, erase=0.2, flip=0.5
+)
 
 
 @pytest.fixture(scope="session")
@@ -164,6 +166,12 @@ def test_a_loss_that_is_no_number_stops_the_training(colors: Path, tmp_path: Pat
         network.head.scores.bias.fill_(float("inf"))
     with pytest.raises(MobilevisionError, match="epoch 1, step 1"):
         fit(network, colors, recipe=RECIPE, to=tmp_path / "run", workers=0)
+
+
+def test_a_small_folder_is_passed_over_until_there_are_enough_steps(colors: Path, tmp_path: Path) -> None:
+    run = fit(fresh(), colors, recipe=replace(RECIPE, epochs=1, least_steps=6), to=tmp_path / "run", workers=0)
+    assert [line["step"] for line in run.history()] == [4, 8]
+    assert run.history()[-1]["learning_rate"] < run.history()[0]["learning_rate"]
 
 
 def test_the_network_s_own_preprocessing_is_kept(colors: Path, tmp_path: Path) -> None:

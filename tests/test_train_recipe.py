@@ -33,7 +33,14 @@ def test_every_recipe_reads_back_from_its_facts(recipe: Recipe) -> None:
 
 def test_words_become_numbers_of_the_field_s_kind() -> None:
     changed = quick.changed({"lr": "3e-4", "epochs": "5", "optimizer": "sgd", "size": 32})
-    assert changed == replace(quick, lr=3e-4, epochs=5, optimizer="sgd", size=32)
+    assert changed == replace(quick, lr=3e-4, epochs=5, least_steps=0, optimizer="sgd", size=32)
+
+
+def test_who_asks_for_epochs_gets_them() -> None:
+    assert quick.least_steps > 100
+    assert quick.passes(1) == quick.least_steps
+    assert quick.passes(1000) == quick.epochs
+    assert quick.changed({"epochs": 3}).passes(1) == 3
 
 
 @pytest.mark.parametrize(

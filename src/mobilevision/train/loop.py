@@ -106,11 +106,11 @@ def resume(folder: str | Path, *, device: str = "auto", precision: str = "auto",
 
 def train(fabric: Fabric, network: Network, *, plan: Plan, run: Run, workers: int) -> None:
     """Train to the end of the recipe, from the last checkpoint of `run` or from the start."""
-    epochs, goal = plan.recipe.epochs, plan.task.goal
+    goal = plan.task.goal
     learner = make_learner(fabric, network, plan.recipe)
     batches = training_batches(plan, workers=workers)
     done, best = continued(learner, run)
-    steps = len(batches)
+    steps, epochs = len(batches), plan.recipe.passes(len(batches))
     with Journal(run, epochs=done) as journal, Display(epochs * steps, done=done * steps, goal=goal) as display:
         for epoch in range(done, epochs):
             began = perf_counter()
@@ -129,7 +129,7 @@ def learn_epoch(
     """Show the network every picture once; gives the facts of the epoch."""
     recipe, task, fabric = plan.recipe, plan.task, learner.fabric
     weights = task.weights(plan.data.train).to(fabric.device) if recipe.balance == "weight" else None
-    steps, first, meter = recipe.epochs * len(batches), epoch * len(batches), Meter()
+    steps, first, meter = recipe.passes(len(batches)) * len(batches), epoch * len(batches), Meter()
     batches.dataset.set_epoch(epoch)  # type: ignore[attr-defined]
     for step, (pictures, targets) in enumerate(meter.each(batches), start=first):
         seed_step(plan.seed, step)

@@ -60,7 +60,7 @@ class Plan:
             run.begin(self.arch, **self.facts(), environment=environment(self.seed))
 
     def _compare(self, run: Run) -> None:
-        asked = {"architecture": self.arch.digest, "data": self.data.digest, "seed": self.seed}
+        asked = {"architecture": self.arch.digest, "seed": self.seed, "data": self.data.digest}
         stands = {
             "architecture": run.arch.digest,
             "data": run.read("data")["digest"],
@@ -70,10 +70,11 @@ class Plan:
             if name != "data":
                 asked |= {f"{name}.{key}": value for key, value in facts.items()}
                 stands |= {f"{name}.{key}": value for key, value in run.read(name).items()}
-        for name in asked.keys() | stands.keys():
+        for name in asked | stands:  # in their order: a seed that differs draws another split, so it is told first
             if asked.get(name) != stands.get(name):
                 raise UsageError(
-                    f"{run.folder} holds a training with another {name}; choose another folder, or ask for the same"
+                    f"{run.folder} holds a training with another {name} ({str(stands.get(name))[:40]} there, "
+                    f"{str(asked.get(name))[:40]} asked); choose another folder, or ask for the same"
                 )
 
 

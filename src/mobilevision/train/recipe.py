@@ -27,6 +27,7 @@ class Recipe:
     Attributes:
         name: what people call it.
         epochs: passes over the training pictures.
+        least_steps: fewest steps; a folder so small that `epochs` give fewer is passed over more often.
         batch: pictures a step.
         size: side of the square picture, in pixels; 0 takes the network's own.
         crop: share of the resized short side that evaluation keeps; 0 takes the network's own.
@@ -58,6 +59,7 @@ class Recipe:
 
     name: str
     epochs: int
+    least_steps: int
     batch: int
     size: int
     crop: float
@@ -98,12 +100,14 @@ class Recipe:
         for name in ("epochs", "batch", "lr", "area", "aspect"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} must be more than 0, not {getattr(self, name)}")
-        for name in ("size", "weight_decay", "epsilon", "clip", "magnitude"):
+        for name in ("least_steps", "size", "weight_decay", "epsilon", "clip", "magnitude"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{name} must not be less than 0, not {getattr(self, name)}")
 
     def changed(self, changes: Mapping[str, str | float]) -> Self:
         """The same recipe with other values, given as words or numbers, for example {"lr": "3e-4"}.
+
+        Who asks for epochs gets them: without a word on `least_steps` it becomes 0.
 
         Raises:
             UsageError: if a name is no field, or a value is not of the field's kind.
@@ -112,7 +116,12 @@ class Recipe:
         for name in changes:
             if name not in kinds:
                 raise UsageError(f"a recipe has no {name!r}; {nearest(name, kinds)}")
-        return replace(self, **{name: _parsed(name, value, kinds[name]) for name, value in changes.items()})  # type: ignore[arg-type]
+        asked = {"least_steps": 0, **changes} if "epochs" in changes else changes
+        return replace(self, **{name: _parsed(name, value, kinds[name]) for name, value in asked.items()})  # type: ignore[arg-type]
+
+    def passes(self, steps: int) -> int:
+        """The epochs it takes if one has `steps` steps."""
+        return max(self.epochs, -(-self.least_steps // steps))
 
     def facts(self) -> dict[str, Any]:
         """The recipe as plain JSON."""

@@ -5,7 +5,8 @@ from mobilevision.train.recipe import Recipe
 
 finetune = Recipe(
     name="finetune",
-    epochs=12,
+    epochs=10,
+    least_steps=400,
     batch=32,
     size=128,
     crop=1.0,
@@ -38,6 +39,7 @@ finetune = Recipe(
 scratch_small = Recipe(
     name="scratch_small",
     epochs=60,
+    least_steps=2000,
     batch=32,
     size=96,
     crop=1.0,
@@ -70,6 +72,7 @@ scratch_small = Recipe(
 quick = Recipe(
     name="quick",
     epochs=8,
+    least_steps=200,
     batch=32,
     size=64,
     crop=1.0,
