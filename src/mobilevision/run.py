@@ -9,7 +9,10 @@ metrics.json artifacts/ report.html                           what came out
 from __future__ import annotations
 
 import json
+import os
 import platform
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,14 +136,15 @@ class Run:
 
 
 def environment(seed: int) -> dict[str, Any]:
-    """Where a run happens: versions, processor, threads, seed, and when."""
+    """Where a run happens: versions, commit, processor, threads, seed, and when."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": sys.version.split()[0],
+        "commit": commit(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "platform": platform.platform(),
         "processor": processor(),
-        "cores": torch.get_num_threads(),
+        "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "seed": seed,
     }
@@ -155,6 +159,16 @@ def processor() -> str:
         else []
     )
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def commit() -> str | None:
+    """The commit of the checkout that mobilevision runs from; None if it was installed from a wheel."""
+    checkout, git = Path(__file__).parents[2], shutil.which("git")
+    if git is None or not (checkout / ".git").exists():
+        return None
+    command = [git, "-C", str(checkout), "rev-parse", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (no shell, no user words)
+    return done.stdout.strip() or None
 
 
 def _version(package: str) -> str | None:
