@@ -71,7 +71,7 @@ scratch_small = Recipe(
 
 quick = Recipe(
     name="quick",
-    epochs=8,
+    epochs=6,
     least_steps=200,
     batch=32,
     size=64,
