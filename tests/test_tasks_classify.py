@@ -105,6 +105,7 @@ def test_tags_are_told_at_one_half() -> None:
     rows = [(row["count"], row["accuracy"], row["precision"]) for row in metrics["per_class"]]
     assert rows == [(2, 0.5, 1.0), (1, 1.0, 1.0), (0, 0.0, 0.0)]
     assert metrics["top1"] == 1.0
+    assert metrics["average_precision"] == 1.0
     assert metrics["confusion"] == []
 
 

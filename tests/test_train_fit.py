@@ -24,6 +24,7 @@ from mobilevision.run import Run
 from mobilevision.train.loop import fit, resume
 from mobilevision.train.recipes import quick
 from mobilevision.train.resume import load_checkpoint, save_checkpoint
+from mobilevision.weights.read import read_facts
 
 TINY = Arch("tiny", ((Conv(8, 2),), (Inverted(8, expand=2), Inverted(16, 2, expand=2))), Classifier(), size=16)
 RECIPE = replace(
@@ -87,6 +88,10 @@ def test_a_training_learns_and_leaves_a_run_behind(colors: Path, tmp_path: Path)
     assert Preprocessing.read(run.read("task")["preprocessing"]).size == (16, 16)
     assert run.read("recipe")["lr"] == 0.01
     assert run.read("environment")["seed"] == 0
+    facts = read_facts(run.best)
+    assert facts["labels"] == ["blue", "green", "red"]
+    assert facts["preprocessing"] == run.read("task")["preprocessing"]
+    assert facts["top1"] == metrics["top1"]
     fresh().load_state_dict(load_file(run.best))
     assert list((run.folder / "tensorboard").iterdir())
 
@@ -175,10 +180,10 @@ def test_a_small_folder_is_passed_over_until_there_are_enough_steps(colors: Path
 
 
 def test_the_network_s_own_preprocessing_is_kept(colors: Path, tmp_path: Path) -> None:
-    network = fresh()
-    network.preprocessing = Preprocessing(size=(20, 20), mean=(0.5,) * 3, std=(0.5,) * 3, crop=0.9)  # type: ignore[assignment]
+    own, network = Preprocessing(size=(20, 20), mean=(0.5,) * 3, std=(0.5,) * 3, crop=0.9), fresh()
+    network.preprocessing = own
     run = fit(network, colors, recipe=replace(RECIPE, epochs=1, size=0, crop=0.0), to=tmp_path / "run", workers=0)
-    assert Preprocessing.read(run.read("task")["preprocessing"]) == network.preprocessing
+    assert Preprocessing.read(run.read("task")["preprocessing"]) == own
 
 
 def corrupt(path: Path) -> None:

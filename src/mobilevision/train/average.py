@@ -1,12 +1,15 @@
 """The running average of the weights, which does better than the weights themselves."""
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+Module = TypeVar("Module", bound=nn.Module)
 
-class Average:
+
+class Average(Generic[Module]):
     """A second network whose weights follow those of the first slowly (exponential moving average).
 
     Batch-norm statistics are averaged as weights are; whole numbers are copied. In the first steps the average is
@@ -17,7 +20,7 @@ class Average:
         keep: share of the average that a step keeps; 0 follows at once.
     """
 
-    def __init__(self, network: nn.Module, keep: float) -> None:
+    def __init__(self, network: Module, keep: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.keep = keep
 

@@ -32,7 +32,7 @@ class Learner:
     network: Network
     model: nn.Module
     optimizer: optim.Optimizer
-    average: Average
+    average: Average[Network]
     clip: float
 
     def learn_(self, loss: Tensor, *, rate: float, step: int) -> None:

@@ -28,8 +28,9 @@ from mobilevision.train.learner import Learner, make_learner
 from mobilevision.train.plan import Plan, make_plan
 from mobilevision.train.progress import Display, Meter
 from mobilevision.train.recipe import Recipe
-from mobilevision.train.resume import load_checkpoint, save_checkpoint, write_tensors
+from mobilevision.train.resume import load_checkpoint, save_checkpoint
 from mobilevision.train.schedule import learning_rate
+from mobilevision.weights.save import save_weights
 
 Score = tuple[float, float]
 """The goal's metric and the negative loss: higher is better, and the loss decides where the metric is the same."""
@@ -47,13 +48,14 @@ def fit(
     precision: str = "auto",
     workers: int | None = None,
 ) -> Run:
-    """Train `network` in place, and leave a run behind.
+    """Train `network` in place, and leave a run behind; the best weights are in the run, the last in the network.
 
     A run that was stopped goes on from its last complete epoch when `fit` is called again with the same facts; on a
     CPU it ends with the weights it would have had, to the bit.
 
     Args:
-        network: fresh, or with weights to start from; its `preprocessing` is respected if it has one.
+        network: fresh, or with weights to start from; its `preprocessing` is kept, but for what the recipe
+            says of it.
         data: what `check` or `read_data` gives, or its source, which is checked.
         task: the task, or its name.
         recipe: how to train.
@@ -107,6 +109,7 @@ def resume(folder: str | Path, *, device: str = "auto", precision: str = "auto",
 def train(fabric: Fabric, network: Network, *, plan: Plan, run: Run, workers: int) -> None:
     """Train to the end of the recipe, from the last checkpoint of `run` or from the start."""
     goal = plan.task.goal
+    network.labels, network.preprocessing = plan.task.labels, plan.preprocessing
     learner = make_learner(fabric, network, plan.recipe)
     batches = training_batches(plan, workers=workers)
     done, best = continued(learner, run)
@@ -172,8 +175,7 @@ def keep_best(
     score = (metrics[goal], -metrics["loss"])
     if best is not None and score <= best:
         return best
-    facts = {"arch": run.arch.name, "arch_digest": run.arch.digest, "epoch": epoch, goal: metrics[goal]}
-    write_tensors(run.best, learner.average.network.state_dict(), facts)
+    save_weights(learner.average.network, run.best, {"epoch": epoch, goal: metrics[goal]})
     run.write("metrics", metrics)
     return score
 

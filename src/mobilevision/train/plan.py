@@ -101,6 +101,6 @@ def make_plan(network: Network, data: Data | str | Path, *, task: str | Task, re
 def seen_by(network: Network, recipe: Recipe) -> Preprocessing:
     """The network's own preprocessing, or the ordinary one, at the recipe's size."""
     side = network.arch.size
-    own = getattr(network, "preprocessing", None) or Preprocessing(size=(side, side))
+    own = network.preprocessing or Preprocessing(size=(side, side))
     size = (recipe.size, recipe.size) if recipe.size else own.size
     return replace(own, size=size, crop=recipe.crop or own.crop)

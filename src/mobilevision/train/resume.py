@@ -27,7 +27,8 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], facts: dict[str, A
     """
     new, last, before = (folder / name for name in (WRITING, LAST, BEFORE))
     shutil.rmtree(new, ignore_errors=True)
-    write_tensors(new / TENSORS, tensors)
+    with writing(new / TENSORS) as beside:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside)
     write_json(new / STATE, facts | {"sha256": sha256(new / TENSORS)})
     if last.exists():
         shutil.rmtree(before, ignore_errors=True)
@@ -71,10 +72,3 @@ def _read(place: Path) -> Checkpoint:
         return load_file(place / TENSORS), facts
     except (OSError, KeyError, json.JSONDecodeError, SafetensorError) as error:
         raise InputError(f"{place} cannot be read: {error}") from error
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any] | None = None) -> None:
-    """Write tensors as safetensors, whole or not at all, with `facts` as its metadata."""
-    plain = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    with writing(path) as beside:
-        save_file(plain, beside, metadata={name: str(value) for name, value in (facts or {}).items()})
