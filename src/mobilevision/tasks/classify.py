@@ -207,14 +207,15 @@ class Classify:
         ]
 
     def _examples(self, scores: Tensor, truth: Tensor, files: Sequence[str]) -> dict[str, Any]:
-        """The first pictures that are right, and those that are wrong with most certainty."""
+        """Pictures that are right, spread over all of them, and those that are wrong with most certainty."""
         rows: dict[str, list[dict[str, Any]]] = {"right": [], "wrong": []}
         for told, real in zip(self.decode(scores, 1, files=files) if files else [], truth, strict=bool(files)):
             names = [label for label, has in zip(self.labels, real.tolist(), strict=True) if has]
             row = {"file": told.file, "truth": ", ".join(names), "label": told.label, "score": told.score}
             rows["right" if told.label in names else "wrong"].append(row)
         worst = sorted(rows["wrong"], key=lambda row: -row["score"])
-        return {"right": rows["right"][:EXAMPLES], "wrong": worst[:EXAMPLES]}
+        apart = max(1, len(rows["right"]) // EXAMPLES)
+        return {"right": rows["right"][::apart][:EXAMPLES], "wrong": worst[:EXAMPLES]}
 
 
 def _hits(scores: Tensor, truth: Tensor, k: int) -> float:
