@@ -1,0 +1,50 @@
+# What a stranger, a contributor and the CI call. Everything lives in .venv; PYTHON=... chooses the interpreter.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+enough := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3.11 python3 python; do $$p -c '$(enough)' 2>/dev/null && echo $$p && break; done)
+venv := .venv
+bin := $(venv)/bin
+pip := $(bin)/python -m pip --disable-pip-version-check
+
+.PHONY: help demo test test-slow check format clean
+
+help:  ## the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
+
+demo: $(venv)/demo  ## install, then pictures of digits to proven LiteRT and ONNX files and a report (under 10 minutes)
+	$(bin)/mobilevision build sample:digits --recipe quick --to litert,onnx --out demo
+
+test: $(venv)/dev  ## the fast tests (under 6 minutes)
+	$(bin)/python -m pytest -v
+
+test-slow: $(venv)/dev  ## the heavy tests (under 45 minutes)
+	$(bin)/python -m pytest -v -m slow
+
+check: $(venv)/dev  ## formatting, lint, types
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy
+
+format: $(venv)/dev  ## put the code in form
+	$(bin)/ruff format .
+	$(bin)/ruff check --fix .
+
+clean:  ## remove what make made
+	rm -rf $(venv) demo
+
+# Editable, so that what runs is always the checkout; each stamp is renewed when the dependencies change.
+$(venv)/demo: pyproject.toml | $(bin)/python
+	$(pip) install --quiet --editable '.[litert,onnx,samples]'
+	@touch $@
+
+$(venv)/dev: pyproject.toml | $(bin)/python
+	$(pip) install --quiet --editable '.[dev]'
+	@touch $@ $(venv)/demo
+
+$(bin)/python:
+	@$(or $(PYTHON),false) -c '$(enough)' || \
+		{ echo "mobilevision needs Python 3.11 or newer; install it, or name it: make PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv $(venv)
