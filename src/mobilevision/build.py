@@ -1,0 +1,219 @@
+"""The whole way in one call, and its steps: check, train, eval, export, prove, time, report."""
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mobilevision.architecture import Arch
+from mobilevision.cost import params
+from mobilevision.data.check import check
+from mobilevision.data.dataset import Data, Sample
+from mobilevision.data.folders import list_source
+from mobilevision.deploy.artifact import Artifact, facts_path
+from mobilevision.deploy.exporting import export, file_name
+from mobilevision.deploy.formats import find_format, find_precision
+from mobilevision.deploy.load import load
+from mobilevision.errors import InputError, UsageError
+from mobilevision.models import create_model
+from mobilevision.pages.report import report
+from mobilevision.run import Run
+from mobilevision.tasks.measure import measure
+from mobilevision.timing.clock import bench
+from mobilevision.train.loop import fit
+from mobilevision.train.recipe import Recipe
+from mobilevision.train.recipes import finetune, scratch_small
+
+SHOWN = 5  # files set aside that are named; data.json names all
+
+Say = Callable[[str], None]
+"""Where a step tells what it does, a line at a time."""
+
+
+def tell(line: str) -> None:
+    """Say a line on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def build(
+    data: str | Path,
+    *,
+    arch: str | Arch = "mobilenetv4_conv_small",
+    task: str = "classify",
+    to: Sequence[str] = ("litert", "onnx"),
+    precision: Sequence[str] = ("fp32",),
+    weights: str | None = None,
+    recipe: Recipe | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    say: Say = tell,
+) -> Run:
+    """From pictures to proven files and a page about them.
+
+    A build that was stopped goes on where it was when it is asked for again with the same `out`.
+
+    Args:
+        data: a folder of class folders, a CSV file, or "sample:digits".
+        arch: the network, or its name.
+        task: what it is asked to do.
+        to: formats to write.
+        precision: what the files compute with; each format is written in each.
+        weights: what to start from: a file, a published tag, or "hf-hub:owner/name"; None starts from nothing.
+        recipe: how to train; None fine-tunes weights, or trains from scratch without.
+        out: the run's folder; None takes a new one in `runs/`.
+        seed: decides the split and everything random.
+        device: "auto", "cpu", "cuda" or "mps".
+        say: told what is going on.
+
+    Raises:
+        MobilevisionError: one of its kinds, from the step that failed; what the steps before it made is kept.
+    """
+    for name in to:  # before the training, not after it
+        for number in precision:
+            find_precision(find_format(name), number)
+        find_format(name).need_exporter()
+    run = train(data, arch=arch, task=task, weights=weights, recipe=recipe, out=out, seed=seed, device=device, say=say)
+    metrics = evaluate(run.folder)
+    say(f"measured on {metrics['count']} {metrics['split']} pictures: top-1 {metrics['top1']:.1%}")
+    for name in to:
+        for number in precision:
+            finish(run, name, precision=number, say=say)
+    report([run.folder], to=run.folder / "report.html")
+    return run
+
+
+def train(
+    data: str | Path,
+    *,
+    arch: str | Arch = "mobilenetv4_conv_small",
+    task: str = "classify",
+    weights: str | None = None,
+    recipe: Recipe | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    say: Say = tell,
+) -> Run:
+    """Check the data, make the network, train it; the arguments are those of `build`, `precision` is the training's."""
+    found = check(data, seed=seed)
+    for line in (*(f"set aside {each.file}: {each.reason}" for each in found.set_aside[:SHOWN]), *found.warnings):
+        say(line)
+    torch.manual_seed(seed)
+    network = create_model(arch, pretrained=weights or False, num_classes=len(found.labels))
+    folder = Path(out) if out else fresh_folder(data)
+    say(
+        f"training {network.arch.name} on {len(found.train)} pictures of {len(found.labels)} classes in {folder}; "
+        f"stopped, it goes on with --out {folder}"
+    )
+    recipe = recipe or (finetune if weights else scratch_small)
+    return fit(network, found, task=task, recipe=recipe, to=folder, seed=seed, device=device, precision=precision)
+
+
+def evaluate(source: str | Path, data: str | Path | None = None) -> dict[str, Any]:
+    """Measure a run or an exported file on pictures it was not trained on.
+
+    On the data of the run these are the test pictures, or without any the validation pictures, and what a run folder
+    scores is written into it. On other data they are the test or validation pictures, or without splits all of them.
+
+    Args:
+        source: the folder of a run, or an exported file.
+        data: what to measure on; None takes the data of the run that `source` is, or lies in.
+
+    Raises:
+        UsageError: if there is no such source, or a file lies in no run and there is no data.
+        InputError: if the data is no longer what the run was trained on, or has other labels.
+    """
+    model, run = load(source), _run_of(Path(source))
+    own = run is not None and (data is None or str(data) == run.read("data")["source"])
+    if run is not None and own:
+        split, found = "", _own_data(run)
+    elif data is not None:
+        split, found = _split_of(data), check(data).relabeled(model.labels)
+    else:
+        raise UsageError(f"{source} lies in no run, so its data is not known; give the data to measure on")
+    split = split or ("test" if found.test else "validation")
+    metrics = measure(
+        model.network,
+        _samples(found, split),
+        task=model.task,
+        preprocessing=model.preprocessing,
+        split=split,
+    )
+    if run is not None and own and Path(source).is_dir():
+        run.write("metrics", metrics)
+    return metrics
+
+
+def finish(run: Run, to: str, *, precision: str, say: Say = tell) -> Artifact:
+    """Export, prove and time one file of a run, or take the one that stands there if it is of the same weights."""
+    file = run.artifacts / file_name(run.arch, find_format(to), find_precision(find_format(to), precision))
+    artifact = _standing(run, file)
+    if artifact is None:
+        say(f"exporting {file.name} and running it in its own runtime")
+        artifact = export(run, to, precision=precision)
+    if "timing" not in artifact.facts:
+        bench(artifact)
+    return Artifact.open(file, run=run)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """What a run has come to, as plain JSON."""
+    data, metrics = run.read("data"), run.read("metrics") if run.has("metrics") else None
+    page = run.folder / "report.html"
+    return {
+        "run": str(run.folder),
+        "arch": run.arch.name,
+        "params": params(run.arch, outputs=len(data["labels"])),
+        "data": {name: data[name] for name in ("source", "pictures", "labels", "warnings", "set_aside")},
+        "recipe": run.read("recipe")["name"],
+        "metrics": metrics,
+        "files": [{"path": str(artifact.path), **artifact.facts} for artifact in Artifact.of(run)],
+        "report": str(page) if page.is_file() else None,
+    }
+
+
+def fresh_folder(data: str | Path) -> Path:
+    """A folder in `runs/` that is not there yet, called after the data."""
+    name = re.sub(r"[^\w.-]+", "-", Path(str(data).rpartition(":")[2]).resolve().stem) or "run"
+    names = [name, *(f"{name}-{number}" for number in range(2, 10_000))]
+    return next(folder for folder in map(Path("runs").joinpath, names) if not folder.exists())
+
+
+def _run_of(source: Path) -> Run | None:
+    """The run that `source` is, or whose artifact it is."""
+    folder = source if source.is_dir() else source.resolve().parent.parent
+    return Run.open(folder) if (folder / "arch.json").is_file() else None
+
+
+def _own_data(run: Run) -> Data:
+    facts = run.read("data")
+    found = check(facts["source"], seed=facts["seed"])
+    if found.digest != facts["digest"]:
+        raise InputError(
+            f"{facts['source']} is no longer what {run.folder} was trained on; give the data to measure on"
+        )
+    return found
+
+
+def _split_of(data: str | Path) -> str:
+    """The word "all" if a data set has no splits of its own, else "" for the usual split."""
+    return "" if any(entry.split for entry in list_source(data).entries) else "all"
+
+
+def _samples(found: Data, split: str) -> tuple[Sample, ...]:
+    return found.train + found.validation + found.test if split == "all" else found.splits[split]
+
+
+def _standing(run: Run, file: Path) -> Artifact | None:
+    """The file of an earlier build, if it is whole and of the run's weights."""
+    if not (file.is_file() and facts_path(file).is_file()):
+        return None
+    try:
+        return Artifact.open(file, run=run)
+    except InputError:  # of other weights, or cut short: it is written anew
+        return None

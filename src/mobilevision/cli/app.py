@@ -1,0 +1,83 @@
+"""The command `mobilevision`: which verbs there are, and what a failure returns to the shell."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+
+import typer
+from typer.main import get_command
+
+from mobilevision.cli.answer import Answer, answered, tell_failure, tell_unexpected, tell_warning
+from mobilevision.cli.doctor import doctor
+from mobilevision.cli.judging import bench, evaluate, predict, report
+from mobilevision.cli.looking import check, list_networks, show
+from mobilevision.cli.making import build, export, train
+from mobilevision.cli.options import Version
+from mobilevision.errors import MobilevisionError
+
+INTERRUPTED = 130
+CommandError: type[Exception] = typer.BadParameter.__mro__[2]  # typer keeps its own copy of click, where it lives
+
+VERBS: dict[str, Callable[..., Answer]] = {
+    "build": build,
+    "list": list_networks,
+    "show": show,
+    "check": check,
+    "train": train,
+    "eval": evaluate,
+    "predict": predict,
+    "export": export,
+    "bench": bench,
+    "report": report,
+    "doctor": doctor,
+}
+
+
+def command() -> typer.Typer:
+    """The command with all its verbs."""
+    app = typer.Typer(
+        epilog="Exit codes: 2 usage, 3 unfit input, 4 something missing, 5 a check fell short, 130 interrupted.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(mobilevision)
+    for name, verb in VERBS.items():
+        app.command(name)(answered(verb))
+    return app
+
+
+def mobilevision(*, version: Version = False) -> None:
+    """Vision networks that run on phones: from a folder of pictures to a proven file."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one verb and return the exit code of what happened."""
+    as_json = "--json" in arguments
+    try:
+        outcome = get_command(command()).main(
+            list(arguments) or ["--help"], prog_name="mobilevision", standalone_mode=False
+        )
+    except MobilevisionError as error:
+        tell_failure(str(error), kind=type(error).__name__, exit_code=error.exit_code, as_json=as_json)
+        return error.exit_code
+    except CommandError as error:
+        sentence = f"{error.format_message()} (see: mobilevision --help)"  # type: ignore[attr-defined]
+        tell_failure(sentence, kind="UsageError", exit_code=2, as_json=as_json)
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        outcome = INTERRUPTED
+    if outcome == INTERRUPTED:
+        tell_failure("interrupted", kind="Interrupted", exit_code=INTERRUPTED, as_json=as_json)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def main() -> None:
+    """The entry point: run the verb on the command line and leave with its exit code.
+
+    OpenMP's threads are told to sleep while they wait, before torch starts them: where another process wants a core,
+    threads that spin were seen to make a training step on two cores ten times as long.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    sys.excepthook = tell_unexpected
+    warnings.showwarning = tell_warning
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,138 @@
+"""Verbs that make: build, train, export."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mobilevision.cli.answer import Answer
+from mobilevision.cli.options import (
+    Arch,
+    Batch,
+    Changes,
+    Device,
+    Epochs,
+    Formats,
+    Out,
+    Precisions,
+    Recipe,
+    RunFolder,
+    Seed,
+    Source,
+    Task,
+    Weights,
+    words,
+)
+from mobilevision.cli.sources import network_named
+from mobilevision.cli.words import told_file, told_run
+from mobilevision.errors import UsageError
+
+if TYPE_CHECKING:
+    from mobilevision.train.recipe import Recipe as Numbers
+
+
+def build(
+    data: Source,
+    *,
+    arch: Arch = "mobilenetv4_conv_small",
+    task: Task = "classify",
+    to: Formats = "litert,onnx",
+    precision: Precisions = "fp32",
+    weights: Weights = None,
+    recipe: Recipe = None,
+    epochs: Epochs = None,
+    batch: Batch = None,
+    changes: Changes = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    out: Out = None,
+) -> Answer:
+    """Go the whole way: check, train, eval, export, prove, time, report.
+
+    A build that was stopped goes on where it was when the same command is given again with the same --out.
+    """
+    from mobilevision.build import build as go
+    from mobilevision.build import summary
+
+    run = go(
+        data,
+        arch=arch,
+        task=task,
+        to=words(to),
+        precision=words(precision),
+        weights=weights,
+        recipe=_recipe(recipe, weights, changes, epochs=epochs, batch=batch),
+        out=out,
+        seed=seed,
+        device=device,
+    )
+    facts = summary(run)
+    return Answer(facts, told_run(facts))
+
+
+def train(
+    data: Annotated[str | None, typer.Argument(metavar="DATA", help="As for build; not needed with --resume.")] = None,
+    *,
+    arch: Arch = "mobilenetv4_conv_small",
+    task: Task = "classify",
+    weights: Weights = None,
+    recipe: Recipe = None,
+    epochs: Epochs = None,
+    batch: Batch = None,
+    changes: Changes = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    precision: Annotated[str, typer.Option(help="auto, 32, bf16 or 16 (mixed).")] = "auto",
+    out: Out = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run as it was begun.")] = None,
+) -> Answer:
+    """Train a network on checked data into a run folder.
+
+    A training that was stopped goes on where it was: with --resume RUN, or with the same command and the same --out.
+    """
+    from mobilevision.build import summary
+    from mobilevision.build import train as go
+    from mobilevision.train.loop import resume as go_on
+
+    if resume is not None:
+        run = go_on(resume, device=device, precision=precision)
+    elif data is None:
+        raise UsageError("there is no DATA to train on; give it, or --resume RUN")
+    else:
+        run = go(
+            data,
+            arch=network_named(arch),
+            task=task,
+            weights=weights,
+            recipe=_recipe(recipe, weights, changes, epochs=epochs, batch=batch),
+            out=out,
+            seed=seed,
+            device=device,
+            precision=precision,
+        )
+    facts = summary(run)
+    return Answer(facts, told_run(facts))
+
+
+def export(run: RunFolder, *, to: Formats = "litert,onnx", precision: Precisions = "fp32") -> Answer:
+    """Write a run's best weights as files for a phone, each proven against torch in its own runtime."""
+    from mobilevision.deploy import export as write
+
+    made = [write(run, name, precision=number).facts for name in words(to) for number in words(precision)]
+    return Answer(made, "\n".join(map(told_file, made)))
+
+
+def _recipe(
+    name: str | None, weights: str | None, changes: list[str] | None, *, epochs: int | None, batch: int | None
+) -> "Numbers":
+    """The recipe that was named, or the one that fits, with the numbers that were given."""
+    from mobilevision.train.recipes import find_recipe
+
+    given: dict[str, str | float] = {}
+    for change in changes or []:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes KEY=VALUE, for example --set lr=0.001, not {change!r}")
+        given[key.strip()] = value.strip()
+    given |= {key: value for key, value in (("epochs", epochs), ("batch", batch)) if value is not None}
+    return find_recipe(name or ("finetune" if weights else "scratch_small")).changed(given)

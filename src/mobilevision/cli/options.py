@@ -1,0 +1,57 @@
+"""The arguments and options that verbs share, each described once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobilevision.cli.doctor import version
+
+
+def tell_version(asked: bool) -> None:
+    """Print the version and leave, if it was asked for."""
+    if asked:
+        print(f"mobilevision {version('mobilevision') or '(run from its source, not installed)'}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version and leave.")
+]
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", help="A folder with a folder of pictures for each class, a CSV of file,label, or sample:digits."
+    ),
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+RunOrFile = Annotated[Path, typer.Argument(metavar="RUN|FILE", help="The folder of a run, or an exported file.")]
+
+Arch = Annotated[str, typer.Option(help="Name of the network (see: mobilevision list), or an arch.json.")]
+Task = Annotated[str, typer.Option(help="What the network is asked to do: classify.")]
+Weights = Annotated[
+    str | None,
+    typer.Option(metavar="FILE|TAG", help="Weights to start from: a file, a published tag, or hf-hub:owner/name."),
+]
+Recipe = Annotated[
+    str | None,
+    typer.Option(help="finetune, scratch_small or quick; default: finetune with weights, else scratch_small."),
+]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the pictures; default: the recipe's.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Pictures a step; default: the recipe's.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Another value for a number of the recipe; may be repeated."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Decides the split and everything random.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Out = Annotated[Path | None, typer.Option(metavar="RUN", help="Folder of the run; default: runs/ and the data's name.")]
+Formats = Annotated[str, typer.Option("--to", help="Formats, separated by commas: litert, onnx.")]
+Precisions = Annotated[str, typer.Option("--precision", help="Precisions, separated by commas: fp32.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of an option that takes several, separated by commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())

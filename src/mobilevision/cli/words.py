@@ -1,0 +1,89 @@
+"""What verbs found out, in words for people; all from plain facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+SHOWN = 5  # files set aside, or classes, that are shown; the facts have them all
+
+
+def told_data(facts: Mapping[str, Any]) -> str:
+    """What a check found."""
+    pictures = facts["pictures"]
+    classes = f"{len(facts['labels'])} classes" + (", several to a picture" if facts["multilabel"] else "")
+    aside = facts["set_aside"]
+    lines = [
+        f"{facts['source']}: {classes}; {_splits(pictures)}",
+        *(
+            f"  {label:<24} " + _splits({split: counts[label] for split, counts in facts["counts"].items()})
+            for label in facts["labels"][:SHOWN]
+        ),
+        *([f"  and {len(facts['labels']) - SHOWN} classes more"] if len(facts["labels"]) > SHOWN else []),
+        f"{len(aside)} files set aside",
+        *(f"  {each['file']}: {each['reason']}" for each in aside[:SHOWN]),
+        *([f"  and {len(aside) - SHOWN} more (--json has them all)"] if len(aside) > SHOWN else []),
+        *(f"warning: {warning}" for warning in facts["warnings"]),
+    ]
+    return "\n".join(lines)
+
+
+def told_metrics(metrics: Mapping[str, Any]) -> str:
+    """How good something is."""
+    rows = sorted(metrics["per_class"], key=lambda row: row["accuracy"])
+    return "\n".join(
+        [
+            f"top-1 {metrics['top1']:.1%}  top-5 {metrics['top5']:.1%}  loss {metrics['loss']:.4f}  "
+            f"on {metrics['count']:,} pictures ({metrics['split']})",
+            *(f"  {row['label']:<24} {row['accuracy']:7.1%} of {row['count']:,}" for row in rows),
+        ]
+    )
+
+
+def told_file(facts: Mapping[str, Any]) -> str:
+    """An exported file in one line: size, time, parity."""
+    proof, timing = facts["proof"], facts.get("timing")
+    time = f"{timing['median_ms']:.2f} ms  " if timing else ""
+    return (
+        f"{facts['file']:<44} {facts['bytes'] / 1e6:6.2f} MB  {time}"
+        f"differs by {proof['largest_difference']:.1e} (limit {proof['limit']:.0e}), "
+        f"{proof['agreement']:.0%} agree on {proof['pictures']} pictures"
+    )
+
+
+def told_timing(timing: Mapping[str, Any]) -> str:
+    """A time in one line."""
+    return (
+        f"{timing['file']:<44} {timing['median_ms']:.2f} ms (p10 {timing['p10_ms']:.2f}, p90 {timing['p90_ms']:.2f})  "
+        f"{timing['runs']} runs, threads {timing['threads']}, {timing['runtime']}, {timing['machine']}"
+    )
+
+
+def told_prediction(facts: Mapping[str, Any]) -> str:
+    """A picture's labels in one line, best first."""
+    pairs = zip(facts["labels"], facts["scores"], strict=True)
+    return f"{facts['file']}  " + ", ".join(f"{label} {score:.2f}" for label, score in pairs)
+
+
+def told_run(facts: Mapping[str, Any]) -> str:
+    """What a run has come to."""
+    data, metrics = facts["data"], facts["metrics"]
+    lines = [
+        f"run      {facts['run']}",
+        f"data     {data['source']}: {len(data['labels'])} classes; {_splits(data['pictures'])}; "
+        f"{len(data['set_aside'])} files set aside",
+        f"network  {facts['arch']}, {facts['params'] / 1e6:.2f} M parameters, recipe {facts['recipe']}",
+    ]
+    if metrics:
+        lines.append(
+            f"scores   top-1 {metrics['top1']:.1%}, top-5 {metrics['top5']:.1%} "
+            f"on {metrics['count']:,} {metrics['split']} pictures"
+        )
+    lines += [f"file     {told_file(file)}" for file in facts["files"]]
+    if facts["report"]:
+        lines.append(f"report   {facts['report']}")
+    return "\n".join(lines)
+
+
+def _splits(pictures: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {split}" for split, count in pictures.items() if count)
