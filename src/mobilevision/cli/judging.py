@@ -41,6 +41,9 @@ def predict(
     for kind in kinds:
         if kind not in SAVES:
             raise UsageError(f"--save {kind!r} is not known; {nearest(kind, SAVES)}; choose from {', '.join(SAVES)}")
+    for picture in pictures:  # before the network, which may have to be fetched
+        if not picture.exists():
+            raise UsageError(f"there is no picture {picture}; give the path of a picture or of a folder of pictures")
     from mobilevision.deploy.load import load
 
     model, told = load(source, weights=weights), []

@@ -1,8 +1,11 @@
 """Where published weights are, and how they come here: the Hugging Face hub, plain downloads; each with its cache."""
 
+import socket
 import urllib.error
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
@@ -10,7 +13,7 @@ from huggingface_hub import errors as hub
 
 from mobilevision.errors import MissingError, UsageError
 
-OTHERWISE = "go online once, or give a file by pretrained=PATH"
+OTHERWISE = "go online once, or give a file: pretrained=PATH, --weights PATH"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,14 @@ class Hub:
             MissingError: if it is not cached and cannot be downloaded.
         """
         try:
-            return Path(hf_hub_download(self.name, name, revision=self.revision, cache_dir=constants.HF_HUB_CACHE))
+            found = hf_hub_download(
+                self.name,
+                name,
+                revision=self.revision,
+                cache_dir=constants.HF_HUB_CACHE,
+                local_files_only=not _reachable(constants.ENDPOINT),  # else it would try for half a minute
+            )
+            return Path(found)
         except hub.HFValidationError as error:
             raise UsageError(f"{self.name!r} does not name a repository of the hub; it needs owner/name") from error
         except hub.LocalEntryNotFoundError as error:
@@ -96,6 +106,17 @@ class Download:
                 f"put it there, or {OTHERWISE}"
             ) from error
         return path
+
+
+def _reachable(endpoint: str) -> bool:
+    """Whether the host of an address is known here; a proxy would look it up itself."""
+    if getproxies().get("https"):
+        return True
+    try:
+        socket.getaddrinfo(urlsplit(endpoint).hostname, 443)
+    except OSError:
+        return False
+    return True
 
 
 def _first(error: Exception) -> str:
