@@ -1,6 +1,7 @@
 """The command `mobilevision`: which verbs there are, and what a failure returns to the shell."""
 
 import os
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -79,5 +80,6 @@ def main() -> None:
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     sys.excepthook = tell_unexpected
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads that spin are slow where cores are shared
     warnings.showwarning = tell_warning
     sys.exit(run(sys.argv[1:]))
