@@ -86,10 +86,10 @@ class Towers(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm2d(wide) for _ in range(levels))
         self.near_boxes, self.near_scores = (Tower(wide, facts.depth, levels, act=facts.act) for _ in range(2))
         self.boxes = separable(wide, facts.count * 4)
-        self.scores = separable(wide, facts.count * classes)
-        bias = self.scores[-1].bias
-        assert isinstance(bias, nn.Parameter)
-        nn.init.constant_(bias, -math.log((1 - COMMON) / COMMON))
+        self.spread = Conv2d(wide, wide, 3, 1, 1, groups=wide, bias=False)
+        self.scores = Conv2d(wide, facts.count * classes, 1)
+        assert self.scores.bias is not None
+        nn.init.constant_(self.scores.bias, -math.log((1 - COMMON) / COMMON))
 
     def forward(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
         """The raw outputs for every anchor.
@@ -102,7 +102,7 @@ class Towers(nn.Module):
         height, width = (side * STRIDES[0] for side in maps[0].shape[2:])
         return detections(
             [self.boxes(x) for x in self.near_boxes(pyramid)],
-            [self.scores(x) for x in self.near_scores(pyramid)],
+            [self.scores(self.spread(x)) for x in self.near_scores(pyramid)],
             self.facts.sizes(height, width),
         )
 
