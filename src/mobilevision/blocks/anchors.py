@@ -25,9 +25,7 @@ def anchors(maps: Sequence[Tensor], sizes: Sequence[Sequence[Size]]) -> Tensor:
 def _on(x: Tensor, sizes: Sequence[Size]) -> Tensor:
     """The anchors of one map: the places' centers in the order of the map's memory, each with every size."""
     height, width = x.shape[2:]
-    down, right = (
-        (torch.arange(side, device=x.device, dtype=x.dtype) + 0.5) / side for side in (height, width)
-    )
+    down, right = ((torch.arange(side, device=x.device, dtype=x.dtype) + 0.5) / side for side in (height, width))
     centers = torch.stack([right.repeat(height), down.repeat_interleave(width)], 1)  # (H * W, 2)
     half = torch.tensor(sizes, device=x.device, dtype=x.dtype) / 2  # (sizes, 2)
     corners = torch.cat([centers[:, None] - half, centers[:, None] + half], 2)  # (H * W, sizes, 4)
@@ -35,7 +33,7 @@ def _on(x: Tensor, sizes: Sequence[Size]) -> Tensor:
 
 
 def rows(x: Tensor, columns: int) -> Tensor:
-    """What a layer says of the anchors, in the anchors' order. Shape: (N, sizes * columns, H, W) -> (N, anchors, columns)."""
+    """What a layer says, in the anchors' order. Shape: (N, sizes * columns, H, W) -> (N, H * W * sizes, columns)."""
     n = x.shape[0]
     return x.permute(0, 2, 3, 1).reshape(n, -1, columns)
 

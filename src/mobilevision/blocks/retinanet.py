@@ -1,4 +1,4 @@
-"""RetinaNet with separable convolutions: a feature pyramid and two shared towers (arXiv:1708.02002; arXiv:2404.10518)."""
+"""RetinaNet with separable convolutions: a pyramid and two shared towers (arXiv:1708.02002; arXiv:2404.10518)."""
 
 from __future__ import annotations
 
@@ -123,9 +123,7 @@ class Tower(nn.Module):
     def __init__(self, channels: int, depth: int, levels: int, *, act: str) -> None:
         super().__init__()
         self.convs = nn.ModuleList(separable(channels, channels, bias=False) for _ in range(depth))
-        self.norms = nn.ModuleList(
-            nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(depth)) for _ in range(levels)
-        )
+        self.norms = nn.ModuleList(nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(depth)) for _ in range(levels))
         self.act = ACTIVATIONS[act]()
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ class SSDLite(Head):
         maps = 2 + len(self.extras)
         step = (self.largest - self.smallest) / (maps - 1)
         scales = [*(self.smallest + step * i for i in range(maps)), 1.0]
-        return [self._sizes(one, sqrt(one * after)) for one, after in zip(scales, scales[1:], strict=False)]
+        return [self._sizes(one, sqrt(one * after)) for one, after in pairwise(scales)]
 
     def _sizes(self, scale: float, between: float) -> list[Size]:
         shapes = [(scale, scale), (between, between)]

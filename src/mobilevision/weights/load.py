@@ -12,7 +12,18 @@ from torch import Tensor
 from mobilevision.blocks import Classifier
 from mobilevision.errors import InputError
 from mobilevision.network import Network
-from mobilevision.weights.keys import OURS, Naming, arch_of, head_layers, key_map, recognized, scores, scores_of, split, stem_of
+from mobilevision.weights.keys import (
+    OURS,
+    Naming,
+    arch_of,
+    head_layers,
+    key_map,
+    recognized,
+    scores,
+    scores_of,
+    split,
+    stem_of,
+)
 from mobilevision.weights.names import HEAD
 from mobilevision.weights.read import State, read_state, unwrapped
 
@@ -42,8 +53,9 @@ def load_weights_(network: Network, source: str | Path | Mapping[str, Tensor]) -
     """Copy weights into `network`, whatever names they have.
 
     Weights for another number of classes give all but the scores, which are initialized afresh; weights of a classifier
-    give a detector or a segmenter all but its head, which stays as it is; weights for images of three colors fit any number of channels: one channel takes the sum of the three filters, others repeat them,
-    rescaled so that the sum stays. Both are said in the report's notes and as a Python warning.
+    give a detector or a segmenter all but its head, which stays as it is; weights for images of three colors fit any
+    number of channels: one channel takes the sum of the three filters, others repeat them, rescaled so that the sum
+    stays. All this is said in the report's notes and as a Python warning.
 
     Args:
         network: what to fill.

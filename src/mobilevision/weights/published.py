@@ -34,7 +34,7 @@ class Published:
         source: where they are.
         naming: whose names their tensors have.
         licence: SPDX name, or None where the publisher states none.
-        classes: how many they tell apart; 1000 are those of ImageNet-1k, a detector's 90 COCO's, a segmenter's 21 VOC's.
+        classes: how many they tell apart; 1000 are ImageNet-1k's, a detector's 90 COCO's, a segmenter's 21 VOC's.
         top1: percent of ImageNet-1k's validation pictures they name right with `preprocessing`; None if not published.
         top5: percent whose name is among their first five.
         preprocessing: what they expect.

@@ -41,9 +41,7 @@ def mobilenetv4_conv_medium_seg() -> Arch:
     style = v4.Style()
     deep = style.stage(256, (5, 5, 6)) + tuple(
         replace(block, stride=1)
-        for block in style.stage(
-            128, (5, 5, 4), (3, 5, 4), (3, 5, 4), (3, 0, 4), (3, 5, 2), (5, 5, 4), (5, 0, 2)
-        )
+        for block in style.stage(128, (5, 5, 4), (3, 5, 4), (3, 5, 4), (3, 0, 4), (3, 5, 2), (5, 5, 4), (5, 0, 2))
     )
     stages = (
         style.stem(32),
