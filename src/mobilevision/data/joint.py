@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ SLIVER = 2  # pixels; a box that a crop has left narrower than this is dropped
 
 def stretched(preprocessing: Preprocessing) -> Joint:
     """For evaluation: the whole picture at the tensor's size, whatever its proportions; nothing is cropped."""
-    return _joint(preprocessing, [_resize(preprocessing)])
+    return Steps(preprocessing, _resize(preprocessing))
 
 
 def varied(preprocessing: Preprocessing, augment: Augment) -> Joint:
@@ -53,7 +54,7 @@ def varied(preprocessing: Preprocessing, augment: Augment) -> Joint:
         steps.append(v2.RandomHorizontalFlip(augment.flip))
     if augment.color:
         steps.append(v2.ColorJitter(brightness=augment.color, contrast=augment.color, saturation=augment.color))
-    return _joint(preprocessing, steps)
+    return Steps(preprocessing, v2.Compose(steps))
 
 
 def boxes_of(boxes: list[tuple[float, float, float, float]], height: int, width: int) -> tv_tensors.BoundingBoxes:
@@ -73,17 +74,19 @@ def _resize(preprocessing: Preprocessing) -> v2.Transform:
     )
 
 
-def _joint(preprocessing: Preprocessing, steps: list[Any]) -> Joint:
-    move = v2.Compose(steps)
+@dataclass(frozen=True)
+class Steps:
+    """Transforms that move a whole scene, between the preparation of the picture and its normalization."""
 
-    def transform(scene: Scene) -> Scene:
-        scene = scene | {"image": preprocessing.channelled(scene["image"])}
-        moved: Scene = move(scene)
+    preprocessing: Preprocessing
+    moves: v2.Transform
+
+    def __call__(self, scene: Scene) -> Scene:
+        """The moved scene; its image is a tensor of the preprocessing's size."""
+        moved: Scene = self.moves(scene | {"image": self.preprocessing.channelled(scene["image"])})
         if "boxes" in moved:
             moved = _sound(moved)
-        return moved | {"image": preprocessing.normalized(moved["image"])}
-
-    return transform
+        return moved | {"image": self.preprocessing.normalized(moved["image"])}
 
 
 def _sound(scene: Scene) -> Scene:
