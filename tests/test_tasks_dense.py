@@ -236,7 +236,7 @@ def test_a_detector_learns_four_pictures_by_heart(folder: Path, head: SSDLite | 
     metrics = task.evaluate(network, batches, files=["a", "b", "c", "d"])
 
     assert metrics["map50"] > 0.9
-    assert metrics["examples"][0]["file"] == "a"
+    assert metrics["shown"][0]["file"] == "a"
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
@@ -26,6 +26,9 @@ from mobilevision.tasks.styles import Focal, MultiBox, Style
 
 STYLES: tuple[Style, ...] = (Focal(), MultiBox())
 """By the columns of scores beyond the classes: the background's, or none."""
+
+SHOWN = 8
+"""Pictures whose boxes are told among the metrics."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,12 @@ class Detect:
             raise UsageError("a detector needs at least one label; name the classes")
         if len(set(self.labels)) != len(self.labels):
             raise UsageError(f"two of the {len(self.labels)} labels are the same; give each class a name of its own")
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any]) -> Detect:
+        """The task that `facts` told; what they lack has its usual value."""
+        known = {one.name: facts[one.name] for one in fields(cls) if one.name in facts}
+        return cls(**known | {"labels": tuple(facts["labels"])})
 
     @property
     def outputs(self) -> int:
@@ -217,5 +226,5 @@ class Detect:
             "count": len(truths),
             "loss": losses / len(truths),
             **average_precision(told, truths, self.labels),
-            "examples": [self._named(file, one, 20).facts() for file, one in zip(files, told, strict=False)][:8],
+            "shown": [self._named(file, one, 20).facts() for file, one in zip(files[:SHOWN], told, strict=False)],
         }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -71,6 +71,12 @@ class Segment:
             raise UsageError(f"a segmenter tells 2 to {UNKNOWN} classes apart, not {len(self.labels)}")
         if len(set(self.labels)) != len(self.labels):
             raise UsageError(f"two of the {len(self.labels)} labels are the same; give each class a name of its own")
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any]) -> Segment:
+        """The task that `facts` told; what they lack has its usual value."""
+        known = {one.name: facts[one.name] for one in fields(cls) if one.name in facts}
+        return cls(**known | {"labels": tuple(facts["labels"])})
 
     @property
     def outputs(self) -> int:

@@ -141,7 +141,8 @@ def labels_of(arch: Arch, classes: int) -> tuple[str, ...]:
     if isinstance(arch.head, Classifier):
         names = models.MobileNet_V2_Weights.IMAGENET1K_V1.meta["categories"]
     elif isinstance(arch.head, (SSDLite, RetinaNetLite)):
-        names = models.detection.SSDLite320_MobileNet_V3_Large_Weights.COCO_V1.meta["categories"][1:]
+        shown = models.detection.SSDLite320_MobileNet_V3_Large_Weights.COCO_V1.meta["categories"]
+        names = [f"unused {n}" if text == "N/A" else text for n, text in enumerate(shown)][1:]  # 0 is the background
     else:
         names = models.segmentation.LRASPP_MobileNet_V3_Large_Weights.COCO_WITH_VOC_LABELS_V1.meta["categories"]
     return tuple(names) if len(names) == classes else ()
