@@ -1,5 +1,6 @@
 """Heads of detectors and segmenters are facts: they price, print as JSON, and stand on every family."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -113,7 +114,9 @@ def test_an_architecture_with_any_head_is_read_without_importing_the_tasks() -> 
     text = zoo.arch("ssdlite320_mobilenet_v3_large").to_json()
     code = "import sys; from mobilevision.architecture import Arch; print(Arch.from_json(sys.stdin.read()).digest)"
 
-    told = subprocess.run([sys.executable, "-c", code], input=text, capture_output=True, text=True, check=True)
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+    told = subprocess.run([sys.executable, "-c", code], input=text, capture_output=True, text=True, check=True, env=env)
 
     assert told.stdout.strip() == zoo.arch("ssdlite320_mobilenet_v3_large").digest
 
