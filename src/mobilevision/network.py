@@ -1,6 +1,7 @@
 """From an architecture to a torch module."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ class Network(nn.Module):
         self.taps = arch.head.taps(arch)
         self.stages = build_stages(arch, channels)
         self.head: Any = arch.head.build(self.taps, outputs)
-        finish_(self, arch)
+        self._finish()
 
     def forward(self, x: Tensor) -> Any:
         """What the head gives, for a classifier scores. Shape: (N, channels, H, W) -> (N, outputs)."""
@@ -70,11 +71,16 @@ class Network(nn.Module):
         return scores
 
     def reset_classifier(self, num_classes: int) -> None:
-        """Replace the layer that makes the scores by a fresh one; with 0 the network gives the embedding."""
+        """Replace the layers that make the scores by fresh ones; with 0 a classifier gives the embedding."""
         like = next(self.parameters())
-        fresh = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
-        self.head.scores = fresh.to(like.device, like.dtype)
+        fresh: Any = self.arch.head.build(self.taps, num_classes)
+        self.head.scores = fresh.scores.to(like.device, like.dtype)
         self.outputs = num_classes
+        self._finish()
+
+    def _finish(self) -> None:
+        finish_(self, self.arch)
+        finish_(self.head, replace(self.arch, eps=self.arch.head.epsilon(self.arch)))
 
 
 class Features(nn.Module):

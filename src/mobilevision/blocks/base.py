@@ -38,6 +38,11 @@ class Block:
         """The same block with `by` times the outgoing channels, rounded to a multiple of 8."""
         return replace(self, out=divisible(self.out * by))
 
+    @property
+    def expansion(self) -> str:
+        """The part that has widened the map and not yet shrunk it, where SSDLite looks; "" if there is none."""
+        return ""
+
     def skip(self, cin: int, body: Chain) -> nn.Module:
         """`body` with its input added where the shapes allow it."""
         return Residual(body) if self.stride == 1 and cin == self.out else body
@@ -52,5 +57,16 @@ class Head:
         raise NotImplementedError
 
     def build(self, taps: tuple[Tap, ...], outputs: int) -> nn.Module:
-        """A fresh module that takes the list of maps and gives the task's outputs."""
+        """A fresh module that takes the list of maps and gives the task's outputs.
+
+        Its part `scores` holds the layers whose channels depend on `outputs`, and no other layer does.
+        """
         raise NotImplementedError
+
+    def outputs(self, channels: int) -> int:
+        """How many outputs a layer of scores with so many channels was built for."""
+        return channels
+
+    def epsilon(self, arch: Arch) -> float:
+        """The constant under the root of the head's own batch norms."""
+        return arch.eps

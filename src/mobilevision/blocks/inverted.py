@@ -26,6 +26,11 @@ class Inverted(Block):
     act: str = "relu6"
     residual: bool = True
 
+    @property
+    def expansion(self) -> str:
+        """The expanding layer comes before the stride, if it is there."""
+        return "expand" if self.expand != 1 else ""
+
     def build(self, cin: int) -> nn.Module:
         """Shape: (N, cin, H, W) -> (N, out, H / stride, W / stride)."""
         mid = cin if self.expand == 1 else divisible(cin * self.expand)

@@ -37,6 +37,11 @@ class UIB(Block):
         names = {(False, False): "FFN", (False, True): "IB", (True, False): "ConvNext", (True, True): "ExtraDW"}
         return names[bool(self.start), bool(self.middle)]
 
+    @property
+    def expansion(self) -> str:
+        """The expanding layer comes before the stride where the middle filter takes it."""
+        return "expand" if self.middle or self.stride == 1 else ""
+
     def build(self, cin: int) -> nn.Module:
         """Shape: (N, cin, H, W) -> (N, out, H / stride, W / stride).
 

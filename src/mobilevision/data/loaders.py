@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -81,6 +81,16 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
         return tensor, target.float() if self.multilabel else target
 
 
+class Epochs(Protocol):
+    """What an order is drawn for: so many samples, in an epoch, from a seed."""
+
+    epoch: int
+    seed: int
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+
+
 class Order(Sampler[Draw]):
     """The order of an epoch, from the seed and the epoch of `pictures` alone.
 
@@ -90,7 +100,7 @@ class Order(Sampler[Draw]):
         weights: chance of each sample to be drawn, relative to the others; then some come more often than others.
     """
 
-    def __init__(self, pictures: Pictures, *, shuffle: bool, weights: Tensor | None = None) -> None:
+    def __init__(self, pictures: Epochs, *, shuffle: bool, weights: Tensor | None = None) -> None:
         self.pictures, self.shuffle, self.weights = pictures, shuffle, weights
 
     def __len__(self) -> int:

@@ -6,8 +6,9 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from mobilevision.data.augment import Augment
 from mobilevision.data.dataset import Sample
-from mobilevision.data.loaders import Transform
+from mobilevision.data.preprocessing import Preprocessing
 
 Predict = Callable[[Tensor], Any]
 """From pictures, shape (N, channels, H, W), to a network's outputs: a network, or an exported file in its runtime."""
@@ -38,11 +39,21 @@ class Task(Protocol):
     def facts(self) -> dict[str, Any]:
         """The task as plain JSON."""
 
+    def evaluation(self, preprocessing: Preprocessing) -> Any:
+        """How a sample is prepared for evaluation: a transform for `batches`."""
+
+    def training(self, preprocessing: Preprocessing, augment: Augment) -> Any:
+        """How a sample is varied for training: a transform for `batches`.
+
+        Raises:
+            UsageError: if `augment` asks for what this task's targets cannot follow.
+        """
+
     def batches(
         self,
         samples: Sequence[Sample],
         *,
-        transform: Transform,
+        transform: Any,
         batch: int,
         shuffle: bool = False,
         seed: int = 0,
@@ -50,7 +61,10 @@ class Task(Protocol):
         balanced: bool = False,
         least: int | None = None,
     ) -> DataLoader[Any]:
-        """Pictures with their targets; the arguments are those of `mobilevision.data.loaders.loader`."""
+        """Pictures with their targets; the arguments are those of `mobilevision.data.loaders.loader`.
+
+        `transform` is what `evaluation` or `training` gave.
+        """
 
     def forward(self, network: nn.Module, pictures: Tensor) -> Any:
         """Run the network on pictures, shape (N, channels, H, W), as training needs it; `loss` takes what comes out."""

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
+from mobilevision.data.augment import Augment
 from mobilevision.data.dataset import Sample
 from mobilevision.data.loaders import Transform, class_weights, loader
+from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import InputError, UsageError
 from mobilevision.tasks.base import Batches, Predict
 
@@ -75,6 +77,14 @@ class Classify:
     def facts(self) -> dict[str, Any]:
         """The task as plain JSON."""
         return {"task": self.name, "labels": list(self.labels), "multilabel": self.multilabel}
+
+    def evaluation(self, preprocessing: Preprocessing) -> Transform:
+        """How a picture is prepared for evaluation."""
+        return preprocessing.tensor
+
+    def training(self, preprocessing: Preprocessing, augment: Augment) -> Transform:
+        """How a picture is varied for training."""
+        return augment.transform(preprocessing)
 
     def batches(
         self,

@@ -35,5 +35,5 @@ def measure(
     """
     if not samples:
         raise InputError(f"there are no {split} pictures; give a folder that has some")
-    batches = task.batches(samples, transform=preprocessing.tensor, batch=batch, workers=workers)
+    batches = task.batches(samples, transform=task.evaluation(preprocessing), batch=batch, workers=workers)
     return {"split": split} | task.evaluate(predict, batches, files=[str(sample.file) for sample in samples])

@@ -15,7 +15,7 @@ def training_batches(plan: Plan, *, workers: int) -> DataLoader[Any]:
     augment = augmentation(plan.recipe)
     return plan.task.batches(
         plan.data.train,
-        transform=augment.transform(plan.preprocessing),
+        transform=plan.task.training(plan.preprocessing, augment),
         batch=plan.recipe.batch,
         shuffle=True,
         seed=plan.seed,

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from mobilevision.architecture import Arch
-from mobilevision.data.check import check
 from mobilevision.data.dataset import Data
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import InputError, UsageError
 from mobilevision.network import Network
 from mobilevision.run import Run, environment
 from mobilevision.tasks.base import Task
-from mobilevision.tasks.catalog import make_task
+from mobilevision.tasks.catalog import check_data, make_task
 from mobilevision.train.recipe import Recipe
 from mobilevision.train.resume import has_checkpoint
 
@@ -85,7 +84,8 @@ def make_plan(network: Network, data: Data | str | Path, *, task: str | Task, re
         InputError: if there is nothing to train on, or nothing to tell progress by.
         UsageError: if the network has other outputs than the task asks for.
     """
-    data = data if isinstance(data, Data) else check(data, seed=seed)
+    name = task if isinstance(task, str) else task.name
+    data = data if isinstance(data, Data) else check_data(name, data, seed=seed)
     task = make_task(task, data.labels, multilabel=data.multilabel) if isinstance(task, str) else task
     for split in ("train", "validation"):
         if not getattr(data, split):

@@ -10,31 +10,35 @@ from torch import Tensor, nn
 
 from mobilevision.architecture import Arch
 from mobilevision.errors import InputError, UsageError
-from mobilevision.weights.names import SCORES, Naming
+from mobilevision.weights.names import HEAD, SCORES, Layers, Naming, scores
 from mobilevision.weights.names_emo import EMO
 from mobilevision.weights.names_timm import TIMM
 from mobilevision.weights.names_torchvision import TORCHVISION_MNASNET, TORCHVISION_V2, TORCHVISION_V3
+from mobilevision.weights.names_torchvision_dense import TORCHVISION_DENSE
 
 __all__ = [
     "EMO",
     "NAMINGS",
     "OURS",
     "TIMM",
+    "TORCHVISION_DENSE",
     "TORCHVISION_MNASNET",
     "TORCHVISION_V2",
     "TORCHVISION_V3",
     "Naming",
     "arch_of",
+    "head_layers",
     "key_map",
     "recognized",
     "renamed",
+    "scores",
     "scores_of",
     "split",
     "stem_of",
 ]
 
 OURS = Naming("mobilevision", lambda arch: {})
-NAMINGS = (OURS, TIMM, TORCHVISION_V2, TORCHVISION_V3, TORCHVISION_MNASNET, EMO)
+NAMINGS = (OURS, TIMM, TORCHVISION_V2, TORCHVISION_V3, TORCHVISION_MNASNET, EMO, *TORCHVISION_DENSE)
 
 
 def key_map(network: nn.Module, naming: Naming) -> dict[str, str]:
@@ -87,9 +91,16 @@ def split(key: str) -> tuple[str, str]:
     return ".".join(part for part in path if part != "body"), tensor
 
 
-def scores_of(network: nn.Module, naming: Naming) -> str:
-    """What `naming` calls the layer that makes the scores."""
-    return naming.layers(arch_of(network)).get(SCORES, SCORES)
+def head_layers(network: nn.Module, naming: Naming) -> Layers:
+    """What `naming` calls the layers of the head, the network's own and those of a classifier it may have had."""
+    own = {layer: layer for layer, _ in map(split, network.state_dict()) if layer.startswith(HEAD)}
+    found = naming.layers(arch_of(network)) if naming is not OURS else own | {SCORES: SCORES}
+    return {ours: theirs for ours, theirs in found.items() if ours.startswith(HEAD)}
+
+
+def scores_of(network: nn.Module, naming: Naming) -> list[str]:
+    """What `naming` calls the layers that make the scores."""
+    return [theirs for ours, theirs in head_layers(network, naming).items() if scores(ours)]
 
 
 def stem_of(network: nn.Module) -> str:

@@ -2,17 +2,29 @@
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from mobilevision.blocks import Classifier
 from mobilevision.errors import InputError
 from mobilevision.network import Network
-from mobilevision.weights.keys import OURS, Naming, key_map, recognized, scores_of, split, stem_of
-from mobilevision.weights.names import SCORES
+from mobilevision.weights.keys import (
+    OURS,
+    Naming,
+    arch_of,
+    head_layers,
+    key_map,
+    recognized,
+    scores,
+    scores_of,
+    split,
+    stem_of,
+)
+from mobilevision.weights.names import HEAD
 from mobilevision.weights.read import State, read_state, unwrapped
 
 COUNTER = "num_batches_tracked"  # how long a norm was trained; old files lack it and nothing computes with it
@@ -40,9 +52,10 @@ class Loaded:
 def load_weights_(network: Network, source: str | Path | Mapping[str, Tensor]) -> Loaded:
     """Copy weights into `network`, whatever names they have.
 
-    Weights for another number of classes give all but the scores, which are initialized afresh; weights for images of
-    three colors fit any number of channels: one channel takes the sum of the three filters, others repeat them,
-    rescaled so that the sum stays. Both are said in the report's notes and as a Python warning.
+    Weights for another number of classes give all but the scores, which are initialized afresh; weights of a classifier
+    give a detector or a segmenter all but its head, which stays as it is; weights for images of three colors fit any
+    number of channels: one channel takes the sum of the three filters, others repeat them, rescaled so that the sum
+    stays. All this is said in the report's notes and as a Python warning.
 
     Args:
         network: what to fill.
@@ -61,10 +74,12 @@ def load_weights_(network: Network, source: str | Path | Mapping[str, Tensor]) -
         tensors[stem] = to_channels(tensors[stem], network.channels)
     _check_shapes(network, tensors)
     fresh = tuple(key for key in network.state_dict() if key not in tensors)
-    if fresh:
+    if fresh and all(scores(split(key)[0]) for key in fresh):
         told = f"{classes or 'no'} classes, the network {network.outputs}"
         notes.append(f"the weights score {told}: its scores start afresh")
         network.reset_classifier(network.outputs)
+    elif fresh:
+        notes.append(f"the weights are of a network under another head: {network.arch.name}'s own stays as it is")
     network.load_state_dict(tensors, strict=False)
     for note in notes:
         warnings.warn(note, stacklevel=2)
@@ -73,8 +88,9 @@ def load_weights_(network: Network, source: str | Path | Mapping[str, Tensor]) -
 
 def classes_of(network: Network, state: State) -> int:
     """How many classes the weights `state` score; 0 if they have no scores."""
-    weight = state.get(f"{scores_of(network, recognized(network, state))}.weight")
-    return weight.shape[0] if weight is not None and weight.dim() else 0
+    weights = [state.get(f"{layer}.weight") for layer in scores_of(network, recognized(network, state))]
+    channels = next((weight.shape[0] for weight in weights if weight is not None and weight.dim()), 0)
+    return arch_of(network).head.outputs(channels) if channels else 0
 
 
 def to_channels(weight: Tensor, channels: int) -> Tensor:
@@ -98,14 +114,12 @@ def _taken(network: Network, naming: Naming, state: State) -> State:
     Raises:
         InputError: if a tensor is missing or left over.
     """
-    ours, names, scores = network.state_dict(), key_map(network, naming), scores_of(network, naming)
-    theirs = (f"{scores}.weight", f"{scores}.bias")
-    keeps = theirs[0] in state and state[theirs[0]].shape[:1] == (network.outputs,)
+    ours, names, skips = network.state_dict(), key_map(network, naming), _skipped(network, naming, state)
     tensors, missing = {}, []
     for key, like in ours.items():
         layer, tensor = split(key)
         found = state.get(names.get(key, ""))
-        if layer == SCORES and not keeps:
+        if skips(layer):
             continue
         if found is not None:
             flat = layer in naming.flat and like.dim() == found.dim() + 2
@@ -114,11 +128,26 @@ def _taken(network: Network, naming: Naming, state: State) -> State:
             tensors[key] = torch.zeros_like(like)
         else:
             missing.append(names.get(key, key))
-    known = {*names.values(), *theirs}
-    left = [key for key in state if key not in known]
+    others = {theirs for layer, theirs in head_layers(network, naming).items() if skips(layer)}
+    others |= {split(key)[0] for key in state if naming is OURS and skips(split(key)[0])}
+    known = set(names.values())
+    left = [key for key in state if key not in known and split(key)[0] not in others]
     if missing or left:
         raise InputError(_unaccounted(network, naming, missing, left))
     return tensors
+
+
+def _skipped(network: Network, naming: Naming, state: State) -> Callable[[str], bool]:
+    """Which of our layers the weights do not fill: the whole head, the scores alone, or none."""
+    ours, names = network.state_dict(), key_map(network, naming)
+    head = {key for key in ours if key.startswith(HEAD)}
+    marks = {key for key in head if not scores(split(key)[0])}
+    whole = bool(marks) and not any(names.get(key) in state for key in marks)
+    if whole and not isinstance(network.arch.head, Classifier):
+        return lambda layer: layer.startswith(HEAD)
+    given = {key: state.get(names.get(key, "")) for key in head if scores(split(key)[0])}
+    fits = given and all(found is not None and found.shape[:1] == ours[key].shape[:1] for key, found in given.items())
+    return scores if not fits else lambda layer: False
 
 
 def _unaccounted(network: Network, naming: Naming, missing: list[str], left: list[str]) -> str:

@@ -8,7 +8,7 @@ from mobilevision.architecture import Arch, Place
 Layers = dict[str, str]
 """Our name of a layer -> theirs. Ours is its path in the module without the residuals' `body`."""
 
-SCORES = "head.scores"
+HEAD, SCORES = "head.", "head.scores"
 HIDDEN = "head.hidden.conv"
 
 
@@ -25,6 +25,11 @@ class Naming:
     name: str
     layers: Callable[[Arch], Layers]
     flat: tuple[str, ...] = ()
+
+
+def scores(layer: str) -> bool:
+    """Whether a layer of ours makes scores: its channels depend on the number of classes."""
+    return layer == SCORES or layer.startswith(f"{SCORES}.")
 
 
 def placed(place: Place, prefix: str, parts: Layers) -> Iterator[tuple[str, str]]:

@@ -13,13 +13,14 @@ import torch
 
 from mobilevision import zoo
 from mobilevision.architecture import Arch
+from mobilevision.blocks import Classifier, RetinaNetLite, SSDLite
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import InputError, UsageError, nearest
 from mobilevision.network import Network
 from mobilevision.run import Run
 from mobilevision.weights.keys import recognized
 from mobilevision.weights.load import classes_of
-from mobilevision.weights.published import IMAGENET_CLASSES, Published, find, published_for
+from mobilevision.weights.published import Published, find, published_for
 from mobilevision.weights.published_timm import TENSORFLOW
 from mobilevision.weights.read import State, read_facts, read_state
 from mobilevision.weights.save import CONFIG, TENSORS
@@ -79,7 +80,7 @@ def pretrained(arch: Arch, which: bool | str | Path) -> Pretrained:
 def from_published(arch: Arch, one: Published) -> Pretrained:
     """Published weights, from the cache or downloaded."""
     state = read_state(one.source.file())
-    return Pretrained(one.fitted(arch), state, one.preprocessing, labels_of(one.classes))
+    return Pretrained(one.fitted(arch), state, one.preprocessing, labels_of(arch, one.classes))
 
 
 def from_file(path: Path, arch: Arch | None = None) -> Pretrained:
@@ -99,7 +100,7 @@ def from_file(path: Path, arch: Arch | None = None) -> Pretrained:
     if not rows:
         return Pretrained(arch, state, Preprocessing((arch.size, arch.size)))
     arch = rows[0].fitted(arch)
-    return Pretrained(arch, state, rows[0].preprocessing, labels_of(classes_of(on_meta(arch), state)))
+    return Pretrained(arch, state, rows[0].preprocessing, labels_of(arch, classes_of(on_meta(arch), state)))
 
 
 def from_folder(folder: Path, arch: Arch | None = None) -> Pretrained:
@@ -130,13 +131,21 @@ def on_meta(arch: Arch) -> Network:
         return Network(arch)
 
 
-def labels_of(classes: int) -> tuple[str, ...]:
-    """The names of ImageNet-1k's classes if there are as many, else none: they are not known."""
-    if classes != IMAGENET_CLASSES:
-        return ()
-    from torchvision.models import MobileNet_V2_Weights
+def labels_of(arch: Arch, classes: int) -> tuple[str, ...]:
+    """The names of the classes that weights for `arch` are published with, if there are as many; else none.
 
-    return tuple(MobileNet_V2_Weights.IMAGENET1K_V1.meta["categories"])
+    Classifiers have ImageNet-1k's, detectors COCO's (with its ten gaps), segmenters VOC's (with the background).
+    """
+    from torchvision import models
+
+    if isinstance(arch.head, Classifier):
+        names = models.MobileNet_V2_Weights.IMAGENET1K_V1.meta["categories"]
+    elif isinstance(arch.head, (SSDLite, RetinaNetLite)):
+        shown = models.detection.SSDLite320_MobileNet_V3_Large_Weights.COCO_V1.meta["categories"]
+        names = [f"unused {n}" if text == "N/A" else text for n, text in enumerate(shown)][1:]  # 0 is the background
+    else:
+        names = models.segmentation.LRASPP_MobileNet_V3_Large_Weights.COCO_WITH_VOC_LABELS_V1.meta["categories"]
+    return tuple(names) if len(names) == classes else ()
 
 
 def _configured(config: Mapping[str, Any], state: State, arch: Arch | None, source: str) -> Pretrained:
@@ -171,7 +180,7 @@ def _timms(config: Mapping[str, Any], state: State, arch: Arch | None, source: s
     if ours != name:
         arch = replace(arch, eps=TENSORFLOW.eps or arch.eps, padding=TENSORFLOW.padding or arch.padding)
     classes = classes_of(on_meta(arch), state)
-    labels = facts.get("label_names", config.get("label_names")) or labels_of(classes)
+    labels = facts.get("label_names", config.get("label_names")) or labels_of(arch, classes)
     return Pretrained(arch, state, preprocessing, tuple(map(str, labels)) if len(labels) == classes else ())
 
 

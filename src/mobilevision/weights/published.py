@@ -11,7 +11,7 @@ from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import UsageError, nearest
 from mobilevision.weights.keys import EMO, TIMM, Naming
 from mobilevision.weights.published_timm import TIMM_ROWS, Figures, Style
-from mobilevision.weights.published_torchvision import TORCHVISION_ROWS, URL
+from mobilevision.weights.published_torchvision import DENSE_ROWS, TORCHVISION_ROWS, URL
 from mobilevision.weights.sources import Download, Hub
 
 EMO_URL = "https://github.com/zhangzjn/EMO/raw/main/resources/"
@@ -34,7 +34,7 @@ class Published:
         source: where they are.
         naming: whose names their tensors have.
         licence: SPDX name, or None where the publisher states none.
-        classes: how many they tell apart; 1000 are those of ImageNet-1k.
+        classes: how many they tell apart; 1000 are ImageNet-1k's, a detector's 90 COCO's, a segmenter's 21 VOC's.
         top1: percent of ImageNet-1k's validation pictures they name right with `preprocessing`; None if not published.
         top5: percent whose name is among their first five.
         preprocessing: what they expect.
@@ -73,7 +73,7 @@ class Published:
 @cache
 def published() -> tuple[Published, ...]:
     """All published weights; of each architecture, the usual ones first."""
-    return (*_timm(), *_torchvision(), *_emo())
+    return (*_timm(), *_torchvision(), *_dense(), *_emo())
 
 
 def published_for(arch: str) -> tuple[Published, ...]:
@@ -127,6 +127,13 @@ def _torchvision() -> Iterator[Published]:
         source = Download(URL + file, digest=file.removesuffix(".pth").rsplit("-", 1)[1])
         expects = Preprocessing(crop=224 / short_side)
         yield Published(arch, tag, source, naming, "BSD-3-Clause", IMAGENET_CLASSES, top1, top5, expects, eps=eps)
+
+
+def _dense() -> Iterator[Published]:
+    for arch, tag, naming, classes, side, mean, std, file in DENSE_ROWS:
+        source = Download(URL + file, digest=file.removesuffix(".pth").rsplit("-", 1)[1])
+        expects = Preprocessing((side, side), mean, std, crop=1.0)
+        yield Published(arch, tag, source, naming, "BSD-3-Clause", classes, None, None, expects)
 
 
 def _emo() -> Iterator[Published]:

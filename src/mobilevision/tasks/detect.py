@@ -1,0 +1,230 @@
+"""Detection: boxes with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision.ops import batched_nms
+
+from mobilevision.data.augment import Augment
+from mobilevision.data.dataset import Sample
+from mobilevision.data.joint import Joint, stretched, varied
+from mobilevision.data.loaders import class_weights
+from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.data.scene_loader import box_loader
+from mobilevision.data.scenes import Truth
+from mobilevision.errors import InputError, UsageError
+from mobilevision.tasks.base import Batches, Predict
+from mobilevision.tasks.coding import decode
+from mobilevision.tasks.precision import Found, average_precision
+from mobilevision.tasks.styles import Focal, MultiBox, Style
+
+STYLES: tuple[Style, ...] = (Focal(), MultiBox())
+"""By the columns of scores beyond the classes: the background's, or none."""
+
+SHOWN = 8
+"""Pictures whose boxes are told among the metrics."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What a network finds in one picture, best first.
+
+    Attributes:
+        file: the picture's file; "" if it has none.
+        labels: names of classes.
+        scores: their probabilities.
+        boxes: left, top, right and bottom as fractions of the picture's width and height.
+    """
+
+    file: str
+    labels: tuple[str, ...]
+    scores: tuple[float, ...]
+    boxes: tuple[tuple[float, float, float, float], ...]
+
+    def pixels(self, width: int, height: int) -> list[tuple[float, float, float, float]]:
+        """The boxes in pixels of a picture."""
+        return [(x1 * width, y1 * height, x2 * width, y2 * height) for x1, y1, x2, y2 in self.boxes]
+
+    def facts(self) -> dict[str, Any]:
+        """The detections as plain JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Detect:
+    """Find objects in a picture.
+
+    How a network's scores learn and are read follows from their number: with one more than there are labels, the first
+    is the background's and they share one probability (SSDLite); else each class has its own (RetinaNet).
+
+    Attributes:
+        labels: names of the classes, without a background.
+        least: probability below which a box is not told.
+        overlap: intersection over union above which the lesser of two boxes of a class is dropped.
+        most: boxes a picture at most.
+        candidates: boxes of each class that are compared at most.
+    """
+
+    labels: tuple[str, ...]
+    least: float = 0.001
+    overlap: float = 0.55
+    most: int = 300
+    candidates: int = 300
+
+    name = "detect"
+    goal = "map"
+
+    def __post_init__(self) -> None:
+        """Check that there is something to find."""
+        if not self.labels:
+            raise UsageError("a detector needs at least one label; name the classes")
+        if len(set(self.labels)) != len(self.labels):
+            raise UsageError(f"two of the {len(self.labels)} labels are the same; give each class a name of its own")
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any]) -> Detect:
+        """The task that `facts` told; what they lack has its usual value."""
+        known = {one.name: facts[one.name] for one in fields(cls) if one.name in facts}
+        return cls(**known | {"labels": tuple(facts["labels"])})
+
+    @property
+    def outputs(self) -> int:
+        """One a class; a background is the head's own affair."""
+        return len(self.labels)
+
+    def facts(self) -> dict[str, Any]:
+        """The task as plain JSON."""
+        return {"task": self.name} | asdict(self) | {"labels": list(self.labels)}
+
+    def evaluation(self, preprocessing: Preprocessing) -> Joint:
+        """How a picture with boxes is prepared for evaluation: stretched to the size, nothing cut off."""
+        return stretched(preprocessing)
+
+    def training(self, preprocessing: Preprocessing, augment: Augment) -> Joint:
+        """How a picture with boxes is varied for training."""
+        return varied(preprocessing, augment)
+
+    def batches(
+        self,
+        samples: Sequence[Sample],
+        *,
+        transform: Joint,
+        batch: int,
+        shuffle: bool = False,
+        seed: int = 0,
+        workers: int = 0,
+        balanced: bool = False,
+        least: int | None = None,
+    ) -> DataLoader[tuple[Tensor, list[Truth]]]:
+        """Pictures with their boxes; the arguments are those of `mobilevision.data.scene_loader.box_loader`."""
+        return box_loader(
+            samples,
+            transform=transform,
+            outputs=self.outputs,
+            batch=batch,
+            shuffle=shuffle,
+            seed=seed,
+            workers=workers,
+            balanced=balanced,
+        )
+
+    def forward(self, network: nn.Module, pictures: Tensor) -> dict[str, Tensor]:
+        """Offsets, scores and anchors. Shape: (N, channels, H, W) -> see `mobilevision.blocks.SSDLite`."""
+        outputs: dict[str, Tensor] = network(pictures)
+        return outputs
+
+    def loss(
+        self,
+        outputs: dict[str, Tensor],
+        targets: Sequence[Truth],
+        *,
+        smoothing: float = 0.0,
+        weights: Tensor | None = None,
+    ) -> Tensor:
+        """The multibox or the focal loss, as the scores ask for; see `mobilevision.tasks.styles`."""
+        return self.style(outputs).loss(outputs, targets, smoothing=smoothing, weights=weights)
+
+    def weights(self, samples: Sequence[Sample]) -> Tensor:
+        """The inverse of how common each class's boxes are. Shape: (outputs,)."""
+        return class_weights(samples, self.outputs)
+
+    def style(self, outputs: dict[str, Tensor]) -> Style:
+        """How these outputs are read.
+
+        Raises:
+            InputError: if they are not of these labels.
+        """
+        columns = outputs["scores"].shape[-1]
+        if columns - self.outputs not in range(len(STYLES)):
+            raise InputError(f"scores in {columns} columns do not fit {self.outputs} labels")
+        return STYLES[columns - self.outputs]
+
+    def found(self, outputs: dict[str, Tensor]) -> list[Found]:
+        """The boxes of each picture, best first: the likely ones, and of those that cover each other the best."""
+        style = self.style(outputs)
+        chances = style.probabilities(outputs["scores"].float())  # (N, anchors, classes)
+        boxes = decode(outputs["boxes"].float(), outputs["anchors"].float(), style.code).clamp(0, 1)
+        return [self._best(*pair) for pair in zip(boxes, chances, strict=True)]
+
+    def _best(self, boxes: Tensor, chances: Tensor) -> Found:
+        best, places = chances.T.topk(min(self.candidates, len(boxes)), dim=1)  # (classes, candidates)
+        keep = best > self.least
+        labels = torch.arange(self.outputs, device=boxes.device)[:, None].expand_as(places)[keep]
+        scores, boxes = best[keep], boxes[places[keep]]
+        kept = batched_nms(boxes, scores, labels, self.overlap)[: self.most]
+        return Found(boxes[kept], scores[kept], labels[kept])
+
+    def decode(
+        self, outputs: dict[str, Tensor], topk: int | None = None, *, files: Sequence[str] = ()
+    ) -> list[Detections]:
+        """What is found in each picture.
+
+        Args:
+            outputs: of the network.
+            topk: boxes a picture at most; None has `most`.
+            files: the pictures' files, in order.
+        """
+        found = self.found(outputs)
+        names = list(files) or [""] * len(found)
+        return [self._named(file, one, topk) for file, one in zip(names, found, strict=True)]
+
+    def _named(self, file: str, found: Found, topk: int | None) -> Detections:
+        boxes, scores, labels = (x[:topk].tolist() for x in found)
+        return Detections(file, tuple(self.labels[i] for i in labels), tuple(scores), tuple(map(tuple, boxes)))
+
+    @torch.no_grad()
+    def evaluate(self, predict: Predict, batches: Batches, *, files: Sequence[str] = ()) -> dict[str, Any]:
+        """Loss, COCO's mean average precision ("map", "map50", "map75") and that of every class.
+
+        Args:
+            predict: gives the outputs for pictures.
+            batches: pictures and their boxes, in order.
+            files: the pictures' files in that order, for the examples; without them there are none.
+
+        Raises:
+            InputError: if there are no pictures.
+            MissingError: if the package that measures is not installed.
+        """
+        told: list[Found] = []
+        truths: list[Truth] = []
+        losses = 0.0
+        for pictures, targets in batches:
+            outputs = {name: value.float().cpu() for name, value in predict(pictures).items()}
+            targets = [Truth(*(part.cpu() for part in truth)) for truth in targets]
+            told += self.found(outputs)
+            truths += targets
+            losses += self.loss(outputs, targets).item() * len(pictures)
+        if not truths:
+            raise InputError("there are no pictures to evaluate on")
+        return {
+            "count": len(truths),
+            "loss": losses / len(truths),
+            **average_precision(told, truths, self.labels),
+            "shown": [self._named(file, one, 20).facts() for file, one in zip(files[:SHOWN], told, strict=False)],
+        }
