@@ -1,7 +1,6 @@
 """The command `mobilevision`: which verbs there are, and what a failure returns to the shell."""
 
 import os
-import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
