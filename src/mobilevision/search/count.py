@@ -65,6 +65,8 @@ class Group:
 
     def below(self, word: str) -> Group:
         """The group one word further down."""
+        if self.closed and word not in self.groups:
+            raise UsageError(f"'{self.name}{word}' is asked for some choices {GOVERNED}")
         return self.groups.setdefault(word, Group(f"{self.name}{word}."))
 
     def rewind(self) -> None:

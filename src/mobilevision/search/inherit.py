@@ -48,7 +48,7 @@ def _kept(old: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> dict[C
     sizes: dict[Cut, Tensor] = {}
     for name, weight in old.items():
         makes = weight.dim() > 1 and weight.shape[1] > 1 and ".gate." not in name and ".qk." not in name
-        if makes and weight.shape[0] != shapes[name][0]:
+        if makes and weight.shape[0] > shapes[name][0]:
             cut = weight.shape[0], shapes[name][0]
             size = weight.float().square().flatten(1).sum(1)
             sizes[cut] = sizes[cut] + size if cut in sizes else size

@@ -27,11 +27,11 @@ class PPO:
         longest: longest gradient, as a Euclidean norm.
     """
 
-    batch: int = 25
-    epochs: int = 4
+    batch: int = 20
+    epochs: int = 5
     clip: float = 0.2
-    rate: float = 5e-3
-    entropy: float = 0.02
+    rate: float = 2e-3
+    entropy: float = 0.2
     momentum: float = 0.8
     longest: float = 1.0
 

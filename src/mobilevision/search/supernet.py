@@ -169,12 +169,13 @@ class Whole(nn.Module):
     def __init__(self, arch: Arch, guests: Sequence[Guest], companions: Mapping[Place, Sequence[Guest]]) -> None:
         super().__init__()
         self.taps = arch.head.taps(arch)
-        self.loans = [("head.", loan) for loan in guests[-1].loans]
+        self.loans: list[tuple[str, Loan]] = []
         self.stages, self.head = nn.ModuleList(), guests[-1].module
         for place, guest in zip((place for place, _ in arch.places()), guests, strict=False):
             if place[1] == 0:
                 self.stages.append(nn.Sequential())
             self._add(place, [guest, *companions.get(place, ())])
+        self.loans += [("head.", loan) for loan in guests[-1].loans]
 
     def forward(self, x: Tensor) -> Any:
         """Shape: (N, channels, H, W) -> what the head gives."""
