@@ -1,8 +1,9 @@
 """Shared weights: they compute what a network of its own computes, and learn what it learns."""
 
 import random
-import time
+import sys
 from functools import partial
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -18,6 +19,9 @@ from mobilevision.search import spaces
 from mobilevision.search.corner import corner
 from mobilevision.search.space import WIDTHS, Pick, Space, largest, replay, sample
 from mobilevision.search.supernet import Supernet, alternatives, recalibrate_
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+import search_cost
 
 SPACES: dict[str, Space] = {
     "mnasnet": partial(spaces.mnasnet, size=32, width=0.5, depth=2),
@@ -210,22 +214,11 @@ def test_shared_weights_learn() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", [partial(spaces.v4_fine, plan=spaces.SMALL, size=64), partial(spaces.meta, size=64)])
-def test_a_sampled_step_costs_at_most_a_fifth_more_than_the_network_alone(space: Space) -> None:
-    net, rng = Supernet(space, 10), random.Random(0)
-    pictures, targets = torch.randn(32, 3, 64, 64), torch.randint(0, 10, (32,))
-    ratios = []
-    for _ in range(5):
-        arch = sample(space, rng).arch
-        alone = net.network(arch).train()
-        shared_seconds, alone_seconds = [], []
-        for _ in range(4):
-            for seconds, module in ((shared_seconds, partial(net, arch=arch)), (alone_seconds, alone)):
-                began = time.perf_counter()
-                for weight in (*net.parameters(), *alone.parameters()):
-                    weight.grad = None
-                F.cross_entropy(module(pictures), targets).backward()
-                seconds.append(time.perf_counter() - began)
-        ratios.append(min(shared_seconds) / min(alone_seconds))
+@pytest.mark.parametrize("space", search_cost.SPACES.values(), ids=search_cost.SPACES)
+def test_a_shared_step_costs_at_most_a_fifth_more_than_the_network_alone(space: Space) -> None:
+    assert median(search_cost.step_ratios(space)) <= 1.2
 
-    assert median(ratios) <= 1.2
+
+@pytest.mark.slow
+def test_five_thousand_networks_are_priced_in_a_second() -> None:
+    assert search_cost.prices_a_second(spaces.v4_fine) >= 5000

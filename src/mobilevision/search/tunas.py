@@ -9,7 +9,7 @@ from math import cos, pi
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, optim
 
 from mobilevision.architecture import Arch
 from mobilevision.errors import InputError, MobilevisionError, UsageError
@@ -104,7 +104,7 @@ class Tunas:
     def __init__(self, space: Space, supernet: Supernet, recipe: Recipe, *, seed: int = 0) -> None:
         self.space, self.supernet, self.recipe = space, supernet, recipe
         rate = Rate(recipe.steps, start=recipe.policy_lr, growth=recipe.policy_growth, quiet=recipe.policy_quiet)
-        self.policy, self.rng = Policy(rate), random.Random(seed)
+        self.policy, self.rng = Policy(rate), random.Random(seed)  # noqa: S311 - nothing secret
         self.line, self.step = Line(), 0
         self.optimizer = optim.RMSprop(
             supernet.parameters(),
@@ -192,7 +192,7 @@ class Tunas:
         for name, value in tensors.items():
             if name.startswith("optimizer."):
                 _, number, moment = name.split(".")
-                moments.setdefault(int(number), {})[moment] = value
+                moments.setdefault(int(number), {})[moment] = value.clone()  # the optimizer writes into it
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.step, self.line = facts["step"], Line(*facts["line"])
