@@ -163,9 +163,10 @@ def latency(arch: Arch, table: Table, *, size: int | None = None, outputs: int =
     """
     total = 0.0
     for row in walk(arch, size, outputs):
-        if (row.block, row.shape) not in table.times:
+        time = table.times.get((row.block, row.shape))  # one look, because hashing a block takes most of the time
+        if time is None:
             raise InputError(f"the table of {table.runtime} has no time for {row.block} on {row.shape}; measure it")
-        total += table.times[row.block, row.shape]
+        total += time
     return table.intercept + table.slope * total
 
 

@@ -1,0 +1,174 @@
+"""TuNAS's loop: what it learns, what it measures, and that it goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mobilevision.architecture import Arch
+from mobilevision.blocks import Conv, Inverted
+from mobilevision.cost import macs
+from mobilevision.errors import InputError, MobilevisionError, UsageError
+from mobilevision.search import tunas
+from mobilevision.search.correction import Line, fitted
+from mobilevision.search.reward import Absolute
+from mobilevision.search.space import Pick, largest
+from mobilevision.search.supernet import Supernet
+from mobilevision.search.tunas import Progress, Recipe, Tunas, accuracy
+
+RECIPE = Recipe(
+    steps=60, lr=0.05, policy_lr=0.05, policy_growth=4, policy_quiet=0.2, recalibrate=0.5, measured=4, keep=20
+)
+
+
+def small(pick: Pick) -> Arch:
+    """One searched block: its width, its filter, and the channels inside it."""
+    block = Inverted(
+        pick("1.out", (8, 16)), kernel=pick("1.0.kernel", (3, 5)), expand=pick("1.0.expand", (2, 4)), act="relu"
+    )
+    return Arch("small", ((Conv(8, 2),), (block,)), size=16)
+
+
+def price(arch: Arch) -> tuple[float]:
+    """Thousands of multiply-accumulates."""
+    return (macs(arch, outputs=2) / 1000,)
+
+
+def batches(seed: int) -> list[tuple[Tensor, Tensor]]:
+    """Pictures of two classes that differ in their mean."""
+    generator = torch.Generator().manual_seed(seed)
+    targets = torch.arange(16) % 2
+    return [
+        (torch.randn(16, 3, 16, 16, generator=generator) + 0.5 * targets[:, None, None, None], targets)
+        for _ in range(3)
+    ]
+
+
+def begun(recipe: Recipe = RECIPE) -> Tunas:
+    torch.manual_seed(0)
+    return Tunas(small, Supernet(small, 2), recipe, seed=0)
+
+
+def run(search: Tunas, reward: Absolute, **measure: object) -> Iterator[Progress]:
+    return search.search(
+        batches(0),
+        batches(1),
+        prices=price,
+        reward=reward,
+        loss=F.cross_entropy,
+        accuracy=accuracy,
+        **measure,  # type: ignore[arg-type]
+    )
+
+
+def test_shared_weights_learn_and_the_policy_finds_its_target() -> None:
+    cheapest, dearest = (
+        price(small(lambda _, options: options[0]))[0],
+        price(small(lambda _, options: options[-1]))[0],
+    )
+    for target in (cheapest, dearest):
+        search = begun(replace(RECIPE, steps=200))
+        steps = list(run(search, Absolute((target,), beta=-1.0)))
+        assert len(steps) == 200
+        assert sum(step.loss for step in steps[-20:]) < 0.5 * sum(step.loss for step in steps[:20])
+        assert price(search.best().arch)[0] == pytest.approx(target, rel=0.1)
+
+
+def test_a_search_that_was_stopped_ends_as_if_it_had_not_been() -> None:
+    def steps(search: Tunas) -> list[Progress]:
+        one, other = batches(0)[:1], batches(1)[:1]  # the loaders begin again, so one batch alone is the same to both
+        costs = Absolute((100.0,))
+        found = search.search(one, other, prices=price, reward=costs, loss=F.cross_entropy, accuracy=accuracy)
+        return list(found)
+
+    straight = steps(begun())
+    kept = straight[19].kept
+    assert kept is not None
+    for _ in range(2):  # what was kept stays as it was
+        again = begun()
+        with torch.no_grad():
+            for weight in again.supernet.parameters():
+                weight.zero_()
+        again.restore_(kept)
+        assert [step[:5] for step in steps(again)] == [step[:5] for step in straight[20:]]
+
+
+def test_states_are_handed_out_as_often_as_the_recipe_says() -> None:
+    assert [step.step for step in run(begun(), Absolute((100.0,))) if step.kept] == [20, 40, 60]
+
+
+def test_the_state_of_another_space_is_refused() -> None:
+    kept = begun().state()
+    other = Supernet(lambda pick: Arch("other", ((Conv(pick("0.out", (4, 8))),),), size=16), 2)
+    with pytest.raises(InputError, match="another space"):
+        Tunas(small, other, RECIPE).restore_(kept)
+
+
+def test_late_in_the_search_costs_are_put_on_the_line_of_measurements() -> None:
+    measured: list[Arch] = []
+
+    def measure(arch: Arch) -> float:
+        measured.append(arch)
+        return 3.0 + 2.0 * price(arch)[0]
+
+    search = begun()
+    steps = list(run(search, Absolute((100.0,)), measure=measure))
+    drawn = {price(arch)[0] for arch in measured}
+
+    assert len(measured) == RECIPE.measured
+    assert len(drawn) > 1
+    assert search.line.slope == pytest.approx(2.0)
+    assert search.line.intercept == pytest.approx(3.0)
+    assert steps[-1].costs[0] > 1.9 * min(step.costs[0] for step in steps[:30])
+
+
+def test_predictions_are_fitted_by_a_line_or_by_a_factor() -> None:
+    assert fitted([1, 2, 3], [3, 5, 7]) == pytest.approx(Line(1.0, 2.0))
+    assert fitted([2, 2], [3, 5]) == Line(0.0, 2.0)
+    assert fitted([1, 2], [4, 2]) == Line(0.0, 2.0)
+    with pytest.raises(UsageError, match="cannot be fitted"):
+        fitted([1.0, 2.0], [1.0])
+
+
+def test_the_warm_ups_open_everything_at_first_and_nothing_later() -> None:
+    search = begun()
+    first = [search._opened(search.policy.sample(small, search.rng)) for _ in range(20)]
+    search.step = RECIPE.steps // 2
+    later = [search._opened(search.policy.sample(small, search.rng)) for _ in range(20)]
+    widest = largest(small).arch
+
+    assert all(arch.block((1, 0)).out == widest.block((1, 0)).out and others for arch, others in first)
+    assert all(others is None for _, others in later)
+    assert len({arch for arch, _ in later}) > 3
+
+
+def test_no_pictures_are_refused() -> None:
+    with pytest.raises(UsageError, match="no validation pictures"):
+        next(
+            begun().search(
+                batches(0), [], prices=price, reward=Absolute((1.0,)), loss=F.cross_entropy, accuracy=accuracy
+            )
+        )
+
+
+def test_a_loss_that_is_no_number_stops_the_search() -> None:
+    broken = [(torch.full((4, 3, 16, 16), float("nan")), torch.zeros(4, dtype=torch.long))]
+    with pytest.raises(MobilevisionError, match="the loss is nan at step 0"):
+        next(
+            begun().search(
+                broken, batches(1), prices=price, reward=Absolute((1.0,)), loss=F.cross_entropy, accuracy=accuracy
+            )
+        )
+
+
+def test_the_recipe_has_the_authors_numbers() -> None:
+    recipe = tunas.Recipe(steps=1)
+
+    assert (recipe.decay, recipe.momentum, recipe.eps, recipe.weight_decay) == (0.9, 0.9, 1.0, 4e-5)
+    assert (recipe.policy_lr, recipe.policy_growth, recipe.policy_quiet) == (3e-4, 10.0, 0.25)
+    assert (recipe.lr, recipe.warmup, recipe.open_ops, recipe.open_widths) == (0.165, 0.025, 0.25, 0.25)
