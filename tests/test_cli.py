@@ -120,7 +120,7 @@ def test_an_unknown_network_names_the_nearest(arguments: list[str], capsys: Said
         ["report", "nowhere"],
         ["show", "no/where"],
         ["train", "--resume", "nowhere"],
-        ["predict", "nowhere", "x.jpg"],
+        ["predict", "mobilenetv2_100", "nowhere.jpg"],
     ],
 )
 def test_a_wrong_path_is_a_usage_error_that_names_it(arguments: list[str], capsys: Said) -> None:
