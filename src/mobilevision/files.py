@@ -34,6 +34,30 @@ def writing(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def writing_folder(path: Path) -> Iterator[Path]:
+    """The same for a folder: an empty temporary one beside `path`, renamed to it when the block ends without an error.
+
+    A folder that is there already makes way at the last moment; it is removed only once the new one has its place.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as shelter:
+        beside, old = Path(shelter) / path.name, Path(shelter) / "old"
+        beside.mkdir()
+        yield beside
+        beside.chmod(0o755)
+        for file in files_in(beside):
+            file.chmod(0o644)
+        if path.exists():
+            path.replace(old)
+        try:
+            beside.replace(path)
+        except OSError:
+            if old.exists():
+                old.replace(path)
+            raise
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file so that a reader sees the old one or the new one, never a part."""
     with writing(path) as beside:
@@ -46,9 +70,22 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file's bytes, as 64 hex digits."""
+    """The hash of a file's bytes, as 64 hex digits; of a folder: of its files' names and hashes."""
+    if path.is_dir():
+        lines = [f"{sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in files_in(path)]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size(path: Path) -> int:
+    """Bytes of a file; of a folder: of all its files."""
+    return sum(file.stat().st_size for file in files_in(path))
+
+
+def files_in(path: Path) -> list[Path]:
+    """All files under a folder, by name; of a file, itself."""
+    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mobilevision.errors import InputError, UsageError
-from mobilevision.files import sha256, write_json
+from mobilevision.files import sha256, size, write_json
 from mobilevision.run import Run
 
 
@@ -17,7 +17,7 @@ class Artifact:
     """A proven file; its facts are the JSON beside it.
 
     Attributes:
-        path: the file.
+        path: the file; a folder, where the format is one.
         facts: format, precision, bytes, sha256, origin (arch, arch_digest, weights_sha256), inputs, outputs, labels,
             preprocessing, task, operators, proof, versions, and timing once it was timed.
     """
@@ -38,7 +38,7 @@ class Artifact:
             InputError: if its facts are not beside it, or the file is not the one they tell of, or not of `run`.
         """
         path = Path(path)
-        if not path.is_file():
+        if not path.exists():
             raise UsageError(f"there is no file {path}; export one first")
         found = cls(path, _facts(path))
         found._check_bytes()
@@ -63,11 +63,11 @@ class Artifact:
         write_json(facts_path(self.path), self.facts)
 
     def _check_bytes(self) -> None:
-        size = self.path.stat().st_size
-        if size != self.facts["bytes"]:
-            short = " (cut short?)" if size < self.facts["bytes"] else ""
+        found = size(self.path)
+        if found != self.facts["bytes"]:
+            short = " (cut short?)" if found < self.facts["bytes"] else ""
             raise InputError(
-                f"{self.path} has {size} bytes where {self.facts['bytes']} were proven{short}; export it again"
+                f"{self.path} has {found} bytes where {self.facts['bytes']} were proven{short}; export it again"
             )
         if sha256(self.path) != self.facts["sha256"]:
             raise InputError(f"{self.path} is not the file that was proven: its sha256 differs; export it again")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from mobilevision.errors import missing_extra
+from mobilevision.errors import MissingError, missing_extra
+from mobilevision.files import writing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,6 +35,9 @@ class Precision:
 
 
 FP32 = Precision("fp32", limit=1e-4)
+FP16 = Precision("fp16", limit=5e-3)
+"""Weights are held in 16 bits, so half the size; a CPU runtime widens them and computes in float32, where a GPU or a
+neural engine computes in float16. Only Core ML's files say float16 for all that is computed."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,9 @@ class Format:
             process of its own.
         operators: the names of a file's operators, in order.
         runner: opens a file with a number of threads.
+        writing: what makes its files whole or absent: of a file, or of a folder.
+        note: what is to be known of how the runtime computes here.
+        away: why the runtime is not on this machine at all; then `runner` computes what the file says by itself.
     """
 
     name: str
@@ -102,6 +109,9 @@ class Format:
     export: Callable[[nn.Module, tuple[int, int, int], dict[str, Any], Path, Precision], None]
     operators: Callable[[Path], tuple[str, ...]]
     runner: Callable[[Path, int], Runner]
+    writing: Callable[[Path], AbstractContextManager[Path]] = writing
+    note: str = ""
+    away: str = ""
 
     def need_exporter(self) -> None:
         """Check that files can be written and proven here.
@@ -121,10 +131,22 @@ class Format:
         """
         self._need(self.runtime)
 
+    def need_device(self) -> None:
+        """Check that the runtime itself is here, so that times mean something.
+
+        Raises:
+            MissingError: with the reason why it cannot be.
+        """
+        if self.away:
+            raise MissingError(f"a {self.suffix} file is not timed here: {self.away}")
+
     @property
     def runtime_version(self) -> str:
-        """The runtime's package with its version."""
-        return f"{self.runtime} {metadata.version(self.runtime)}"
+        """The runtime's package with its version and what is to be known of it; or that it was none."""
+        if self.away:
+            return f"not run: {self.away}; {self.note}"
+        note = f" ({self.note})" if self.note else ""
+        return f"{self.runtime} {metadata.version(self.runtime)}{note}"
 
     def _need(self, package: str) -> None:
         if find_spec(package.replace("-", "_")) is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from mobilevision.deploy.base import Format, Precision, versions
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.handover import convert
 from mobilevision.deploy.proof import Pictures, Proof, compare, file_scores, proof_pictures, torch_scores
-from mobilevision.files import sha256, write_text, writing
+from mobilevision.errors import ShortfallError
+from mobilevision.files import sha256, size, write_text
 from mobilevision.models import Model, open_model
 from mobilevision.run import Run
 
@@ -24,6 +26,7 @@ def export(
     *,
     precision: str = "fp32",
     pictures: Sequence[str | Path] = (),
+    max_mb: float | None = None,
     seconds: float = 900,
 ) -> Artifact:
     """Write a run's best weights as a file for a phone, proven against torch in the file's own runtime.
@@ -33,16 +36,17 @@ def export(
 
     Args:
         run: the run, or its folder.
-        to: the format: "litert" or "onnx".
+        to: the format: "litert", "onnx", "openvino", "coreml" or "executorch".
         precision: what the file computes with.
         pictures: files or folders to prove on; default: the run's validation pictures.
+        max_mb: megabytes (10^6 bytes) that the file may have at most.
         seconds: how long the converter may take, and how long the runtime.
 
     Raises:
         UsageError: if the run, format or precision is unknown.
         InputError: if the run holds no weights or there are no pictures to prove on.
         MissingError: if a package is not installed, with the pip command.
-        ShortfallError: if the file does not compute what the network computes.
+        ShortfallError: if the file does not compute what the network computes, or is larger than `max_mb`.
         MobilevisionError: if the converter or the runtime crashes or takes too long; names its log.
     """
     run = run if isinstance(run, Run) else Run.open(run)
@@ -53,14 +57,30 @@ def export(
     shown = proof_pictures(run, model.preprocessing, given=pictures)
     card = make_card(run, model, format_, number)
     file = run.artifacts / file_name(run.arch, format_, number)
-    with writing(file) as beside:
-        size = model.preprocessing.size
-        convert(model.network, size, card=card, to=beside, seconds=seconds, log=_log(file, "export"))
+    with format_.writing(file) as beside:
+        convert(
+            model.network, model.preprocessing.size, card=card, to=beside, seconds=seconds, log=_log(file, "export")
+        )
+        check_size(beside, max_mb, name=file.name)
         proof, told = prove(model, beside, shown, precision=number, seconds=seconds, log=_log(file, "runtime"))
         proof.check(file.name)
     return record(
         file, card, told, proof=proof, packages=versions("mobilevision", "torch", *format_.exporter, format_.runtime)
     )
+
+
+def check_size(file: Path, max_mb: float | None, *, name: str) -> None:
+    """Refuse a file that is too large.
+
+    Raises:
+        ShortfallError: with its size and what makes it smaller.
+    """
+    found = size(file) / 1e6
+    if max_mb is not None and found > max_mb:
+        raise ShortfallError(
+            f"{name} has {found:.2f} MB, more than the {max_mb:g} MB allowed; it was not kept: "
+            "choose a smaller precision, width or architecture"
+        )
 
 
 def file_name(arch: Arch, format_: Format, precision: Precision) -> str:
@@ -88,8 +108,10 @@ def prove(
     """Run a file and the network on the same pictures; also what the file says of itself."""
     reference = torch_scores(model.network, pictures.tensor)
     scores, told = file_scores(file, pictures.tensor.numpy(), seconds=seconds, log=log)
-    runtime = find_format(told["card"]["format"]).runtime_version
-    return compare(scores, reference, source=pictures.source, limit=precision.limit, runtime=runtime), told
+    format_ = find_format(told["card"]["format"])
+    runtime = format_.runtime_version
+    proof = compare(scores, reference, source=pictures.source, limit=precision.limit, runtime=runtime)
+    return replace(proof, ran=not format_.away), told
 
 
 def record(
@@ -98,7 +120,7 @@ def record(
     """Write the facts beside a proven file."""
     facts = {
         "file": file.name,
-        "bytes": file.stat().st_size,
+        "bytes": size(file),
         "sha256": sha256(file),
         **card,
         "inputs": told["inputs"],

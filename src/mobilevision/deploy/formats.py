@@ -3,11 +3,14 @@
 from pathlib import Path
 
 from mobilevision.deploy.base import Format, Precision
+from mobilevision.deploy.coreml import COREML
+from mobilevision.deploy.executorch import EXECUTORCH
 from mobilevision.deploy.litert import LITERT
 from mobilevision.deploy.onnx import ONNX
+from mobilevision.deploy.openvino import OPENVINO
 from mobilevision.errors import InputError, UsageError, nearest
 
-FORMATS = {each.name: each for each in (LITERT, ONNX)}
+FORMATS = {each.name: each for each in (LITERT, ONNX, OPENVINO, COREML, EXECUTORCH)}
 
 
 def find_format(name: str) -> Format:

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobilevision.deploy.base import FP32, Array, Format, Port, Precision
+from mobilevision.deploy.base import FP16, FP32, Array, Format, Port, Precision
 from mobilevision.errors import InputError, ShortfallError
 
 if TYPE_CHECKING:
@@ -46,7 +46,27 @@ def export(
     litert_torch.convert(ChannelsLast(network).eval(), sample_kwargs={"image": image}).export(str(to))
     if "TRANSPOSE" in _readers(to):
         raise ShortfallError("the converter left a TRANSPOSE at the image; another litert-torch may not: try 0.10")
+    if precision == FP16:
+        halve(to)
     attach(to, card)
+
+
+def halve(file: Path) -> None:
+    """Hold the weights of a float32 file in float16, each with a DEQUANTIZE that delegates fold away; biases stay."""
+    from ai_edge_quantizer import qtyping, quantizer
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+    half = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
+    work = quantizer.Quantizer(str(file))
+    work.update_quantization_recipe(
+        regex=".*",
+        operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+        algorithm_key=AlgorithmName.FLOAT_CASTING,
+        op_config=qtyping.OpQuantizationConfig(
+            weight_tensor_config=half, compute_precision=qtyping.ComputePrecision.FLOAT, explicit_dequantize=True
+        ),
+    )
+    work.quantize().export_model(str(file), overwrite=True)
 
 
 def attach(file: Path, card: dict[str, Any]) -> None:
@@ -134,8 +154,8 @@ LITERT = Format(
     name="litert",
     suffix=".tflite",
     extra="litert",
-    precisions=(FP32,),
-    exporter=("litert-torch",),
+    precisions=(FP32, FP16),
+    exporter=("litert-torch", "ai-edge-quantizer"),
     runtime="ai-edge-litert",
     export=export,
     operators=operators,

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobilevision.deploy.base import FP32, Array, Format, Port, Precision
+from mobilevision.deploy.base import FP16, FP32, Array, Format, Port, Precision
 from mobilevision.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,9 +50,28 @@ def export(
     assert program is not None
     model = program.model_proto
     forget_origin_(model)
+    if precision == FP16:
+        halve_(model)
     onnx.helper.set_model_props(model, {name: json.dumps(value, ensure_ascii=False) for name, value in card.items()})
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, to)
+
+
+def halve_(model: Any) -> None:
+    """Hold weights in float16, each with a Cast that runtimes fold when they load; biases and other small ones stay."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph, casts = model.graph, []
+    for held in graph.initializer:
+        if held.data_type != TensorProto.FLOAT or len(held.dims) < 2:
+            continue
+        name, half = held.name, numpy_helper.to_array(held).astype(np.float16)
+        held.CopyFrom(numpy_helper.from_array(half, f"{name}.half"))
+        casts.append(helper.make_node("Cast", [held.name], [name], f"{name}.cast", to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def forget_origin_(model: Any) -> None:
@@ -121,7 +140,7 @@ ONNX = Format(
     name="onnx",
     suffix=".onnx",
     extra="onnx",
-    precisions=(FP32,),
+    precisions=(FP32, FP16),
     exporter=("onnx", "onnxscript"),
     runtime="onnxruntime",
     export=export,

@@ -36,6 +36,7 @@ class Proof:
             itself can hardly tell apart may trade places, so this is told but not judged.
         limit: the largest difference that passes.
         runtime: what ran the file.
+        ran: False where the runtime cannot be, and what the file says was computed without it.
     """
 
     pictures: int
@@ -44,6 +45,7 @@ class Proof:
     agreement: float
     limit: float
     runtime: str
+    ran: bool = True
 
     @property
     def passed(self) -> bool:

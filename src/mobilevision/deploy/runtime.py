@@ -25,7 +25,7 @@ def open_file(file: Path, *, threads: int = 1) -> Runner:
         MissingError: if its runtime is not installed.
     """
     format_ = format_of(file)
-    if not file.is_file():
+    if not file.exists():
         raise UsageError(f"there is no file {file}; export one first")
     format_.need_runtime()
     return format_.runner(file, threads)
@@ -49,8 +49,8 @@ def scores(runner: Runner, pictures: Array) -> Array:
     if shown.shape[1:] != port.shape[1:]:
         raise InputError(f"pictures of shape {shown.shape[1:]} do not fit the file, which takes {port.shape[1:]}")
     step = port.shape[0] if isinstance(port.shape[0], int) else BATCH
-    parts = [runner(np.ascontiguousarray(shown[i : i + step])) for i in range(0, len(shown), step)]
-    return np.concatenate(parts)
+    parts = [runner(np.ascontiguousarray(shown[i : i + step], port.dtype)) for i in range(0, len(shown), step)]
+    return np.concatenate(parts).astype(np.float32)
 
 
 def run(file: str, pictures: str, to: str) -> dict[str, Any]:

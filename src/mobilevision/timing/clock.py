@@ -72,6 +72,7 @@ def bench(
     _check(threads, runs, warmup)
     format_ = format_of(artifact.path)
     format_.need_runtime()
+    format_.need_device()
     payload = {"file": str(artifact.path), "threads": threads, "runs": runs, "warmup": warmup}
     taken = jobs.call("mobilevision.timing.laps:take", payload, seconds=seconds)
     p10, median, p90 = np.percentile(taken["laps"], (10, 50, 90)).tolist()
@@ -91,16 +92,18 @@ def bench(
 
 
 def bench_run(run: Run | str | Path, *, threads: int = 1, runs: int = LEAST, warmup: int = 10) -> list[Timing]:
-    """Time every file of a run, one after another.
+    """Time every file of a run whose runtime can be on this machine, one after another.
 
     Raises:
         InputError: if it has none, or one is not of this run any more.
+        MissingError: if none of their runtimes can be here.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     artifacts = Artifact.of(run)
     if not artifacts:
         raise InputError(f"{run.folder} has no exported files; export one first")
-    return [bench(artifact, threads=threads, runs=runs, warmup=warmup) for artifact in artifacts]
+    here = [artifact for artifact in artifacts if not format_of(artifact.path).away]
+    return [bench(artifact, threads=threads, runs=runs, warmup=warmup) for artifact in here or artifacts]
 
 
 def cores() -> int:

@@ -1,0 +1,116 @@
+"""What accelerators would make of an exported file, operator by operator, before anyone has the device in hand."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mobilevision import jobs
+from mobilevision.deploy.formats import format_of
+from mobilevision.deploy.runtime import open_file
+from mobilevision.deploy.takes import INSTEAD, LIMITS, NAMES, NO, TAKES, TARGETS, UNKNOWN, Target
+
+WORDS = {name: word for word, names in NAMES.items() for name in names}
+INTEGERS = {"int8", "uint8"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An operator of a file for one target.
+
+    Attributes:
+        name: as the file names it.
+        count: how often the file holds it.
+        taken: "yes", "no" or "unknown".
+        limit: what the target asks of it, "" if nothing is known.
+        instead: what to use where it is not taken, "" if it is.
+    """
+
+    name: str
+    count: int
+    taken: str
+    limit: str
+    instead: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A file for one target.
+
+    Attributes:
+        target: its name.
+        source: where this is known from.
+        taken: share of the operators that are known to be taken, 0 to 1.
+        unfit: sentences about the file as a whole: its format, its numbers, its shapes.
+        findings: one for each operator.
+    """
+
+    target: str
+    source: str
+    taken: float
+    unfit: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the file fits and every operator is known to be taken."""
+        return not self.unfit and all(each.taken == "yes" for each in self.findings)
+
+    def facts(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self) | {"whole": self.whole}
+
+
+def lint(file: str | Path, *, seconds: float = 300) -> list[Verdict]:
+    """Tell for each accelerator what it takes of a file, from published lists; nothing is compiled.
+
+    Args:
+        file: of any format; an accelerator that runs other formats says so, and still tells of the operators.
+        seconds: how long reading the file may take.
+
+    Raises:
+        UsageError: if there is no such file.
+        InputError: if it is not whole, or of no known format.
+        MissingError: if its runtime is not installed, with the pip command.
+    """
+    format_ = format_of(Path(file))
+    told = jobs.call("mobilevision.deploy.lint:read", {"file": str(file)}, seconds=seconds)
+    return [_verdict(target, column, format_.name, told) for column, target in enumerate(TARGETS)]
+
+
+def read(file: str) -> dict[str, Any]:
+    """The job: a file's operators with their counts, and its inputs and outputs."""
+    path = Path(file)
+    runner, names = open_file(path), format_of(path).operators(path)
+    return {
+        "operators": {name: names.count(name) for name in sorted(set(names))},
+        "ports": [port.facts() for port in (*runner.inputs, *runner.outputs)],
+    }
+
+
+def _verdict(target: Target, column: int, format_: str, told: dict[str, Any]) -> Verdict:
+    counts = {name: count for name, count in told["operators"].items() if name != "XnnpackBackend"}
+    findings = tuple(_finding(name, count, target, column) for name, count in counts.items())
+    taken = sum(each.count for each in findings if each.taken == "yes")
+    unfit = tuple(_unfit(target, format_, told["ports"]))
+    return Verdict(target.name, target.source, taken / max(1, sum(counts.values())), unfit, findings)
+
+
+def _finding(name: str, count: int, target: Target, column: int) -> Finding:
+    word = WORDS.get(name, "")
+    taken = TAKES[word][column] if word else UNKNOWN
+    instead = INSTEAD.get(word, "") if taken == NO else ""
+    return Finding(name, count, taken, LIMITS.get((word, target.name), ""), instead)
+
+
+def _unfit(target: Target, format_: str, ports: list[dict[str, Any]]) -> list[str]:
+    """What of the file as a whole the target does not take."""
+    found = []
+    if format_ not in target.formats:
+        found.append(f"runs {' and '.join(target.formats)} files, not {format_}; export to {target.formats[0]}")
+    if target.integers and not INTEGERS.issuperset(port["dtype"] for port in ports):
+        found.append("takes 8-bit integers from image to scores, and this file has floats; export in int8")
+    if any(isinstance(side, str) for port in ports for side in port["shape"]):
+        found.append("asks for constant shapes, and the number of pictures is free in this file")
+    return found
