@@ -11,6 +11,7 @@ from typer.main import get_command
 from mobilevision.cli.answer import Answer, answered, tell_failure, tell_unexpected, tell_warning
 from mobilevision.cli.doctor import doctor
 from mobilevision.cli.judging import bench, evaluate, predict, report
+from mobilevision.cli.linting import lint
 from mobilevision.cli.looking import check, list_networks, show
 from mobilevision.cli.making import build, export, train
 from mobilevision.cli.options import Version
@@ -29,6 +30,7 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "predict": predict,
     "export": export,
     "bench": bench,
+    "lint": lint,
     "report": report,
     "doctor": doctor,
 }

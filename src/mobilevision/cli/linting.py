@@ -1,0 +1,30 @@
+"""`mobilevision lint`: what accelerators take of an exported file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mobilevision.cli.answer import Answer
+
+if TYPE_CHECKING:
+    from mobilevision.deploy.lint import Verdict
+
+
+def lint(file: Annotated[Path, typer.Argument(metavar="FILE", help="An exported file.")]) -> Answer:
+    """Tell what accelerators take of an exported file, operator by operator, and what to use instead."""
+    from mobilevision.deploy.lint import lint as look
+
+    verdicts = look(file)
+    return Answer([each.facts() for each in verdicts], "\n".join(map(_told, verdicts)))
+
+
+def _told(verdict: "Verdict") -> str:
+    """A line for the accelerator, and one for everything it does not surely take."""
+    lines = [f"{verdict.target:<22} {verdict.taken:4.0%} of the operators are known to be taken"]
+    lines += [f"  the file: {sentence}" for sentence in verdict.unfit]
+    for each in verdict.findings:
+        if each.taken != "yes":
+            instead = f"; use {each.instead}" if each.instead else ""
+            lines.append(f"  {each.name} ({each.count}): {each.taken}{instead}")
+    return "\n".join(lines)
