@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from test_deploy_prepare import HYBRIDS, NAMES, trained
 from torch import nn
 
 from mobilevision.blocks.irmb import GridAttention
@@ -11,6 +10,7 @@ from mobilevision.deploy.integers import integer_form
 from mobilevision.deploy.prepare import deployable
 from mobilevision.deploy.streams import read_streams, traced
 from mobilevision.layers import ChannelNorm
+from test_deploy_prepare import HYBRIDS, NAMES, trained
 
 
 @pytest.mark.parametrize(("window", "size"), [(7, (14, 14)), (7, (7, 7)), (3, (7, 5)), (3, (9, 6))])
@@ -51,5 +51,5 @@ def test_a_factor_for_each_channel_travels_in_every_free_stream(name: str) -> No
         for stream in streams:
             stream.rescale_(torch.rand(stream.writers[0].out_channels).double() + 0.5)
         after = network(x)
-    assert len(streams) > 20
+    assert len(streams) > 15
     assert (after - before).abs().max() <= 1e-10 * before.abs().max()
