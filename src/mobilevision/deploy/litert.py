@@ -88,20 +88,20 @@ def read_card(file: Path) -> dict[str, Any]:
 
 def operators(file: Path) -> tuple[str, ...]:
     """The names of a file's operators, in order, for example "CONV_2D"."""
-    model, names = _opened(file)
+    model, names = opened(file)
     graph = model.Subgraphs(0)
     return tuple(names[graph.Operators(i).OpcodeIndex()] for i in range(graph.OperatorsLength()))
 
 
 def _readers(file: Path) -> set[str]:
     """The operators that read the image itself."""
-    model, names = _opened(file)
+    model, names = opened(file)
     graph = model.Subgraphs(0)
     found = [graph.Operators(i) for i in range(graph.OperatorsLength())]
     return {names[each.OpcodeIndex()] for each in found if graph.Inputs(0) in each.InputsAsNumpy()}
 
 
-def _opened(file: Path) -> tuple[Any, list[str]]:
+def opened(file: Path) -> tuple[Any, list[str]]:
     """The flatbuffer's root, and the name of each of its operator codes."""
     from ai_edge_litert import schema_py_generated as schema
 

@@ -71,7 +71,7 @@ class Ranges:
     @torch.no_grad()
     def see(self, pictures: Tensor, *, batch: int = 16) -> Ranges:
         """Run pictures, a few at a time."""
-        for part in pictures.split(batch):
+        for part in torch.split(pictures, batch):
             Watched(self.graph, self.keep).run(part)
         return self
 
