@@ -11,7 +11,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobilevision.deploy.base import FP16, FP32, Array, Format, Port, Precision
+from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision
+from mobilevision.deploy.litert_int8 import quantize
 from mobilevision.errors import InputError, ShortfallError
 
 if TYPE_CHECKING:
@@ -154,10 +155,11 @@ LITERT = Format(
     name="litert",
     suffix=".tflite",
     extra="litert",
-    precisions=(FP32, FP16),
+    precisions=(FP32, FP16, INT8),
     exporter=("litert-torch", "ai-edge-quantizer"),
     runtime="ai-edge-litert",
     export=export,
     operators=operators,
     runner=Runner,
+    quantize=quantize,
 )

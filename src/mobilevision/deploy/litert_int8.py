@@ -33,6 +33,8 @@ def quantize(
     ranges = estimate(lambda: _tensors(file, shown), estimator)
     work = quantizer.Quantizer(str(file))
     work.load_quantization_recipe(recipe.static_wi8_ai8())
+    for door in ("INPUT", "OUTPUT"):
+        work.update_quantization_recipe(".*", door, algorithm_key="no_quantize")
     for output in _convolutions(file, wide):
         work.update_quantization_recipe(f"^{re.escape(output)}", "*", algorithm_key="no_quantize")
     told = {name: {"min": _corner(low), "max": _corner(high)} for name, (low, high) in ranges.items()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from mobilevision.deploy.base import Array
 from mobilevision.deploy.ranges import Histogram, Range, estimate
 
@@ -49,6 +51,7 @@ def quantize(
     from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
 
     ranges = estimate(lambda: _tensors(file, pictures), estimator)
+    told = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
     model = load_model_with_shape_infer(file)
     convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
     work = QDQQuantizer(
@@ -57,10 +60,11 @@ def quantize(
         reduce_range=False,
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QUInt8,
-        tensors_range=TensorsData(CalibrationMethod.MinMax, ranges),
+        tensors_range=TensorsData(CalibrationMethod.MinMax, told),
         nodes_to_quantize=[],
         nodes_to_exclude=[convolutions[i] for i in wide],
         op_types_to_quantize=list(INTEGER),
+        extra_options={},
     )
     work.quantize_model()
     onnx.save(work.model.model, to)

@@ -45,9 +45,9 @@ def minmax(seen: Histogram) -> Range:
 def percentile(seen: Histogram, *, outside: float = 1e-5) -> Range:
     """All but the outermost `outside` of the values at either end."""
     share = seen.counts.cumsum() / seen.counts.sum()
-    least, largest = np.searchsorted(share, outside), np.searchsorted(share, 1 - outside)
+    least, largest = np.searchsorted(share, (outside, 1 - outside)).tolist()
     step = (seen.high - seen.low) / BINS
-    return seen.low + step * float(least), seen.low + step * float(min(largest + 1, BINS))
+    return seen.low + step * least, seen.low + step * min(largest + 1, BINS)
 
 
 def mse(seen: Histogram) -> Range:
@@ -57,8 +57,9 @@ def mse(seen: Histogram) -> Range:
     """
     low, high = min(seen.low, 0.0), max(seen.high, 0.0)
     shares = np.linspace(1, 0.2, 64)
-    high = min((float(high * share) for share in shares), key=lambda end: _error(seen, low, end))
-    low = min((float(low * share) for share in shares), key=lambda end: _error(seen, end, high))
+    uppers, lowers = (high * shares).tolist(), (low * shares).tolist()
+    high = uppers[int(np.argmin([_error(seen, low, end) for end in uppers]))]
+    low = lowers[int(np.argmin([_error(seen, end, high) for end in lowers]))]
     return low, high
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from mobilevision.deploy.streams import traced
+
 STEPS = 255
 """Steps between the least and the largest of 8 bits."""
 
@@ -85,3 +87,39 @@ class Ranges:
     def rounded(self, node: fx.Node, value: Tensor) -> Tensor:
         """A node's value as a file holds it: one scale for all channels."""
         return rounded(value, self.low[node.name].min(), self.high[node.name].max())
+
+
+@torch.no_grad()
+def sensitivity(network: nn.Module, pictures: Tensor) -> list[dict[str, Any]]:
+    """What each convolution loses when its weights and its output alone are rounded, worst first.
+
+    Args:
+        network: in the form that `integer_form` gives.
+        pictures: a few are enough. Shape: (N, channels, height, width).
+
+    Returns:
+        For each: "layer", its name; "place", its position among the convolutions in the order in which they run;
+        "divergence", the mean Kullback-Leibler divergence of the probabilities from those in fp32, in nats.
+    """
+    graph = traced(network)
+    ranges = Ranges(graph).see(pictures)
+    right = network(pictures).double().log_softmax(1)
+    nodes = [node for node in graph.graph.nodes if convolution(graph, node)]
+    found = []
+    for place, node in enumerate(nodes):
+        scores = _with_one_rounded(graph, node, ranges, pictures)
+        lost = (right.exp() * (right - scores.double().log_softmax(1))).sum(1).mean()
+        found.append({"layer": str(node.target), "place": place, "divergence": float(lost)})
+    return sorted(found, key=lambda each: float(each["divergence"]), reverse=True)
+
+
+def _with_one_rounded(graph: fx.GraphModule, node: fx.Node, ranges: Ranges, pictures: Tensor) -> Tensor:
+    """The scores when the weights of a convolution, and what leaves it or its activation, are rounded."""
+    conv = convolution(graph, node)
+    assert conv is not None
+    last = node if rounds(graph, node) else next(iter(node.users))
+    exact = conv.weight.clone()
+    conv.weight.copy_(rounded_weight(exact))
+    scores: Tensor = Watched(graph, lambda at, value: ranges.rounded(at, value) if at is last else value).run(pictures)
+    conv.weight.copy_(exact)
+    return scores
