@@ -82,14 +82,13 @@ def write(name: str, side: str, to: str, precision: str, file: str) -> None:
 
     torch.manual_seed(0)
     size = zoo.arch(name).size
-    height, width = (size, size) if isinstance(size, int) else size
     network = {OURS: ours, THEIRS: theirs}[side](name, precision)
     exact = Path(file).with_stem("exact") if precision == "int8" else Path(file)
     format_ = find_format(to)
-    format_.export(network.eval(), (3, height, width), {"labels": []}, exact, FP32)
+    format_.export(network.eval(), (3, size, size), {"labels": []}, exact, FP32)
     if precision == "int8":
         assert format_.quantize is not None
-        pictures = np.random.default_rng(0).standard_normal((4, 3, height, width)).astype(np.float32)
+        pictures = np.random.default_rng(0).standard_normal((4, 3, size, size)).astype(np.float32)
         format_.quantize(exact, pictures, Path(file), estimator=minmax)
 
 
@@ -98,8 +97,21 @@ def ours(name: str, precision: str) -> Any:
     from mobilevision.deploy.prepare import deployable
     from mobilevision.network import Network
 
-    network = deployable(Network(zoo.arch(name)).eval())
+    network = deployable(settle(Network(zoo.arch(name)), name))
     return integer_form(network) if precision == "int8" else network
+
+
+def settle(network: Any, name: str) -> Any:
+    """Let the norms see some noise: in a fresh network the maps fade, and their scales leave what kernels take."""
+    import torch
+
+    side = zoo.arch(name).size
+    for part in network.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.momentum = None
+    with torch.no_grad():
+        network.train()(torch.randn(4, 3, side, side))
+    return network.eval()
 
 
 def theirs(name: str, precision: str) -> Any:
@@ -108,8 +120,8 @@ def theirs(name: str, precision: str) -> Any:
     from mobilevision.network import Network
 
     if name in timm.list_models():
-        return timm.create_model(name, exportable=True)
-    return Network(zoo.arch(name))
+        return settle(timm.create_model(name, exportable=True), name)
+    return settle(Network(zoo.arch(name)), name)
 
 
 def race(files: list[str], rounds: int) -> dict[str, Any]:
