@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision
+from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.litert_int8 import quantize
 from mobilevision.errors import InputError, ShortfallError
 
@@ -100,16 +101,6 @@ def _readers(file: Path) -> set[str]:
     graph = model.Subgraphs(0)
     found = [graph.Operators(i) for i in range(graph.OperatorsLength())]
     return {names[each.OpcodeIndex()] for each in found if graph.Inputs(0) in each.InputsAsNumpy()}
-
-
-def opened(file: Path) -> tuple[Any, list[str]]:
-    """The flatbuffer's root, and the name of each of its operator codes."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(file.read_bytes(), 0)
-    words = {code: word for word, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
-    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
-    return model, [words[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())] for code in codes]
 
 
 class Runner:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mobilevision.deploy.base import Array
+from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.ranges import Histogram, Range, estimate
 
 
@@ -64,8 +65,6 @@ def _convolutions(file: Path, wide: Sequence[int]) -> list[str]:
     """The output tensors of some of a file's convolutions."""
     if not wide:
         return []
-    from mobilevision.deploy.litert import opened
-
     model, names = opened(file)
     graph = model.Subgraphs(0)
     found = [graph.Operators(i) for i in range(graph.OperatorsLength())]
