@@ -71,13 +71,13 @@ def export(
             how = Quantization(floor=floor, calibrate=calibrate, ranges=ranges)
             how.check()
             proof, told = integers(run, model, format_, card=card, to=beside, how=how, seconds=seconds)
+            check_size(beside, max_mb, name=file.name)
         else:
             shown = proof_pictures(run, model.preprocessing, given=pictures)
             sides = model.preprocessing.size
             convert(model.network, sides, card=card, to=beside, seconds=seconds, log=_log(file, "export"))
             check_size(beside, max_mb, name=file.name)
             proof, told = prove(model, beside, shown, precision=number, seconds=seconds, log=_log(file, "runtime"))
-        check_size(beside, max_mb, name=file.name)
         proof.check(file.name)
     return record(
         file, card, told, proof=proof, packages=versions("mobilevision", "torch", *format_.exporter, format_.runtime)
