@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -38,6 +38,7 @@ FP32 = Precision("fp32", limit=1e-4)
 FP16 = Precision("fp16", limit=5e-3)
 """Weights are held in 16 bits, so half the size; a CPU runtime widens them and computes in float32, where a GPU or a
 neural engine computes in float16. Only Core ML's files say float16 for all that is computed."""
+INT8 = Precision("int8", limit=float("inf"))  # judged by accuracy, see `quantize`
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,15 @@ class Runner(Protocol):
         """The first output for pictures in the layout and batch size of the first input."""
 
 
+class Quantize(Protocol):
+    """Rounds an fp32 file to 8 bits."""
+
+    def __call__(
+        self, file: Path, pictures: Array, to: Path, *, estimator: Callable[[Any], Any], wide: Sequence[int] = ()
+    ) -> None:
+        """See `litert_int8.quantize`."""
+
+
 @dataclass(frozen=True)
 class Format:
     """A kind of file: how it is written, read and run.
@@ -98,6 +108,7 @@ class Format:
         writing: what makes its files whole or absent: of a file, or of a folder.
         note: what is to be known of how the runtime computes here.
         away: why the runtime is not on this machine at all; then `runner` computes what the file says by itself.
+        quantize: rounds an fp32 file to 8 bits; see `litert_int8.quantize`.
     """
 
     name: str
@@ -112,6 +123,7 @@ class Format:
     writing: Callable[[Path], AbstractContextManager[Path]] = writing
     note: str = ""
     away: str = ""
+    quantize: Quantize | None = None
 
     def need_exporter(self) -> None:
         """Check that files can be written and proven here.

@@ -10,10 +10,11 @@ from typing import Any
 
 from mobilevision.architecture import Arch
 from mobilevision.deploy.artifact import Artifact
-from mobilevision.deploy.base import Format, Precision, versions
+from mobilevision.deploy.base import INT8, Format, Precision, versions
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.handover import convert
 from mobilevision.deploy.proof import Pictures, Proof, compare, file_scores, proof_pictures, torch_scores
+from mobilevision.deploy.quantize import IntegerProof, Quantization, integers, refuse
 from mobilevision.errors import ShortfallError
 from mobilevision.files import sha256, size, write_text
 from mobilevision.models import Model, open_model
@@ -27,6 +28,9 @@ def export(
     precision: str = "fp32",
     pictures: Sequence[str | Path] = (),
     max_mb: float | None = None,
+    floor: float = 1.0,
+    calibrate: int = 128,
+    ranges: str = "mse",
     seconds: float = 900,
 ) -> Artifact:
     """Write a run's best weights as a file for a phone, proven against torch in the file's own runtime.
@@ -38,8 +42,12 @@ def export(
         run: the run, or its folder.
         to: the format: "litert", "onnx", "openvino", "coreml" or "executorch".
         precision: what the file computes with.
-        pictures: files or folders to prove on; default: the run's validation pictures.
+        pictures: files or folders to prove on; default: the run's validation pictures. A file in 8 bits is judged by
+            its accuracy on all of those, and takes no others.
         max_mb: megabytes (10^6 bytes) that the file may have at most.
+        floor: points of accuracy, in percent of the pictures, that a file in 8 bits may lose.
+        calibrate: training pictures that tell the ranges of 8 bits.
+        ranges: how they tell them: "mse", "percentile" or "minmax".
         seconds: how long the converter may take, and how long the runtime.
 
     Raises:
@@ -54,15 +62,22 @@ def export(
     number = find_precision(format_, precision)
     format_.need_exporter()
     model = open_model(run.folder)
-    shown = proof_pictures(run, model.preprocessing, given=pictures)
     card = make_card(run, model, format_, number)
     file = run.artifacts / file_name(run.arch, format_, number)
+    proof: Proof | IntegerProof
     with format_.writing(file) as beside:
-        convert(
-            model.network, model.preprocessing.size, card=card, to=beside, seconds=seconds, log=_log(file, "export")
-        )
-        check_size(beside, max_mb, name=file.name)
-        proof, told = prove(model, beside, shown, precision=number, seconds=seconds, log=_log(file, "runtime"))
+        if number is INT8:
+            refuse(pictures)
+            how = Quantization(floor=floor, calibrate=calibrate, ranges=ranges)
+            how.check()
+            proof, told = integers(run, model, format_, card=card, to=beside, how=how, seconds=seconds)
+            check_size(beside, max_mb, name=file.name)
+        else:
+            shown = proof_pictures(run, model.preprocessing, given=pictures)
+            sides = model.preprocessing.size
+            convert(model.network, sides, card=card, to=beside, seconds=seconds, log=_log(file, "export"))
+            check_size(beside, max_mb, name=file.name)
+            proof, told = prove(model, beside, shown, precision=number, seconds=seconds, log=_log(file, "runtime"))
         proof.check(file.name)
     return record(
         file, card, told, proof=proof, packages=versions("mobilevision", "torch", *format_.exporter, format_.runtime)
@@ -115,7 +130,7 @@ def prove(
 
 
 def record(
-    file: Path, card: dict[str, Any], told: dict[str, Any], *, proof: Proof, packages: dict[str, str]
+    file: Path, card: dict[str, Any], told: dict[str, Any], *, proof: Proof | IntegerProof, packages: dict[str, str]
 ) -> Artifact:
     """Write the facts beside a proven file."""
     facts = {

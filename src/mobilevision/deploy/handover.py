@@ -6,12 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from mobilevision import jobs
 from mobilevision.architecture import Arch
+from mobilevision.deploy.base import FP32
+from mobilevision.deploy.equalize import correct_, equalize_
 from mobilevision.deploy.formats import find_format, find_precision
+from mobilevision.deploy.integers import integer_form
 from mobilevision.deploy.prepare import deployable
+from mobilevision.deploy.ranges import find_estimator
+from mobilevision.deploy.simulate import sensitivity
 from mobilevision.network import Network
+
+LOOK = 16
+"""Calibration pictures on which each layer's own loss is looked at."""
+
+MEANS = 64
+"""Calibration pictures that tell the means of channels; they are all in memory at a time."""
 
 
 def convert(
@@ -31,17 +43,47 @@ def convert(
         MobilevisionError: if the exporter crashes or takes too long; names the log.
     """
     with tempfile.TemporaryDirectory() as folder:
-        weights = Path(folder) / "weights.safetensors"
-        save_file({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}, weights)
-        payload = {
-            "arch": network.arch.to_json(),
-            "outputs": network.outputs,
-            "shape": [network.channels, *size],
-            "weights": str(weights),
-            "card": card,
-            "to": str(to),
-        }
+        payload = _described(network, size, Path(folder)) | {"card": card, "to": str(to)}
         jobs.call("mobilevision.deploy.handover:write", payload, seconds=seconds, log=log)
+
+
+def convert_integers(
+    network: Network,
+    pictures: Tensor,
+    *,
+    card: dict[str, Any],
+    to: Path,
+    how: dict[str, Any],
+    seconds: float,
+    log: Path | None = None,
+) -> dict[str, Any]:
+    """Have a network written to a file that computes in 8 bits.
+
+    Args:
+        network: what to write.
+        pictures: calibration pictures. Shape: (N, channels, height, width).
+        card: what stands inside the file; its "format" says how to write it.
+        to: path of the file.
+        how: "ranges", "equalize" and "correct" of a `Quantization`, and "wide": which convolutions stay in fp32.
+        seconds: how long it may take.
+        log: where the exporter's words go; kept if it fails.
+
+    Returns:
+        "lost": what each convolution loses when it alone is rounded, worst first: {"layer", "place", "divergence"}.
+
+    Raises:
+        MobilevisionError: if the exporter crashes or takes too long; names the log.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        shown = Path(folder) / "pictures.safetensors"
+        save_file({"pictures": pictures}, shown)
+        height, width = pictures.shape[2:]
+        payload = _described(network, (height, width), Path(folder))
+        payload |= {"card": card, "to": str(to), "pictures": str(shown), "how": how}
+        told: dict[str, Any] = jobs.call(
+            "mobilevision.deploy.handover:write_integers", payload, seconds=seconds, log=log
+        )
+        return told
 
 
 def write(arch: str, outputs: int, shape: Sequence[int], weights: str, card: dict[str, Any], to: str) -> None:
@@ -55,9 +97,72 @@ def write(arch: str, outputs: int, shape: Sequence[int], weights: str, card: dic
         card: what stands inside the file; its "format" and "precision" say how to write it.
         to: path of the file.
     """
-    channels, height, width = shape
-    network = Network(Arch.from_json(arch), outputs, channels=channels)
-    network.load_state_dict(load_file(weights))
     format_ = find_format(card["format"])
     precision = find_precision(format_, card["precision"])
-    format_.export(deployable(network), (channels, height, width), card, Path(to), precision)
+    network = _rebuilt(arch, outputs, shape, weights)
+    format_.export(deployable(network), _sides(shape), card, Path(to), precision)
+
+
+def write_integers(
+    arch: str,
+    outputs: int,
+    shape: Sequence[int],
+    weights: str,
+    card: dict[str, Any],
+    to: str,
+    pictures: str,
+    how: dict[str, Any],
+) -> dict[str, Any]:
+    """The exporter's side for 8 bits: prepare for integers, write in fp32, and round that.
+
+    Args:
+        arch: the architecture as JSON.
+        outputs: of its head.
+        shape: channels, height and width of a picture.
+        weights: path of its tensors, a safetensors file.
+        card: what stands inside the file; its "format" says how to write it.
+        to: path of the file.
+        pictures: path of the calibration pictures, a safetensors file.
+        how: see `convert_integers`.
+
+    Returns:
+        See `convert_integers`.
+    """
+    format_ = find_format(card["format"])
+    assert format_.quantize is not None
+    shown = load_file(pictures)["pictures"]
+    network = integer_form(deployable(_rebuilt(arch, outputs, shape, weights)))
+    if how["equalize"]:
+        equalize_(network, shown)
+    lost = sensitivity(network, shown[:LOOK])
+    if how["correct"]:
+        correct_(network, shown[:MEANS])
+    with tempfile.TemporaryDirectory() as folder:
+        exact = Path(folder) / f"exact{format_.suffix}"
+        format_.export(network, _sides(shape), card, exact, FP32)
+        estimator = find_estimator(how["ranges"])
+        format_.quantize(exact, shown.numpy(), Path(to), estimator=estimator, wide=how["wide"])
+    return {"lost": lost}
+
+
+def _described(network: Network, size: tuple[int, int], folder: Path) -> dict[str, Any]:
+    """A network as plain JSON, its weights in a file of `folder`."""
+    weights = folder / "weights.safetensors"
+    save_file({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}, weights)
+    return {
+        "arch": network.arch.to_json(),
+        "outputs": network.outputs,
+        "shape": [network.channels, *size],
+        "weights": str(weights),
+    }
+
+
+def _rebuilt(arch: str, outputs: int, shape: Sequence[int], weights: str) -> Network:
+    network = Network(Arch.from_json(arch), outputs, channels=shape[0])
+    network.load_state_dict(load_file(weights))
+    return network
+
+
+def _sides(shape: Sequence[int]) -> tuple[int, int, int]:
+    channels, height, width = shape
+    return channels, height, width

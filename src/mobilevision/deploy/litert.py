@@ -11,7 +11,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobilevision.deploy.base import FP16, FP32, Array, Format, Port, Precision
+from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision
+from mobilevision.deploy.flatbuffer import opened
+from mobilevision.deploy.litert_int8 import quantize
 from mobilevision.errors import InputError, ShortfallError
 
 if TYPE_CHECKING:
@@ -88,27 +90,17 @@ def read_card(file: Path) -> dict[str, Any]:
 
 def operators(file: Path) -> tuple[str, ...]:
     """The names of a file's operators, in order, for example "CONV_2D"."""
-    model, names = _opened(file)
+    model, names = opened(file)
     graph = model.Subgraphs(0)
     return tuple(names[graph.Operators(i).OpcodeIndex()] for i in range(graph.OperatorsLength()))
 
 
 def _readers(file: Path) -> set[str]:
     """The operators that read the image itself."""
-    model, names = _opened(file)
+    model, names = opened(file)
     graph = model.Subgraphs(0)
     found = [graph.Operators(i) for i in range(graph.OperatorsLength())]
     return {names[each.OpcodeIndex()] for each in found if graph.Inputs(0) in each.InputsAsNumpy()}
-
-
-def _opened(file: Path) -> tuple[Any, list[str]]:
-    """The flatbuffer's root, and the name of each of its operator codes."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(file.read_bytes(), 0)
-    words = {code: word for word, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
-    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
-    return model, [words[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())] for code in codes]
 
 
 class Runner:
@@ -154,10 +146,11 @@ LITERT = Format(
     name="litert",
     suffix=".tflite",
     extra="litert",
-    precisions=(FP32, FP16),
+    precisions=(FP32, FP16, INT8),
     exporter=("litert-torch", "ai-edge-quantizer"),
     runtime="ai-edge-litert",
     export=export,
     operators=operators,
     runner=Runner,
+    quantize=quantize,
 )

@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobilevision.deploy.base import FP16, FP32, Array, Format, Port, Precision
+from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision
+from mobilevision.deploy.onnx_int8 import quantize
 from mobilevision.errors import InputError
 
 if TYPE_CHECKING:
@@ -140,10 +141,11 @@ ONNX = Format(
     name="onnx",
     suffix=".onnx",
     extra="onnx",
-    precisions=(FP32, FP16),
+    precisions=(FP32, FP16, INT8),
     exporter=("onnx", "onnxscript"),
     runtime="onnxruntime",
     export=export,
     operators=operators,
     runner=Runner,
+    quantize=quantize,
 )

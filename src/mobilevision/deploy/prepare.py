@@ -14,7 +14,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from mobilevision.blocks.classifier import Scores
 from mobilevision.blocks.irmb import GridAttention
 from mobilevision.blocks.uib import MultiQuery
-from mobilevision.layers import Conv2d, chain
+from mobilevision.deploy.attention import PlainChannelNorm, PlainGridAttention
+from mobilevision.layers import ChannelNorm, Conv2d, chain
 from mobilevision.network import Network
 
 
@@ -22,7 +23,8 @@ def deployable(network: Network) -> Network:
     """A copy for export, in eval mode; `network` itself is not touched.
 
     Batch norms, layer scales and the attention's 1/sqrt(dim) are folded into the weights around them; the layer that
-    makes the scores becomes a 1x1 convolution before the flattening.
+    makes the scores becomes a 1x1 convolution before the flattening; what mixes pixels or channels reads the map with
+    its channels last.
 
     Args:
         network: a trained network.
@@ -36,8 +38,9 @@ def deployable(network: Network) -> Network:
         for fold_ in FOLDS:
             for part in list(copy.modules()):
                 fold_(part)
-        if isinstance(copy.head, Scores):
-            copy.head = ConvolutionalScores(copy.head)
+        for name, part in list(copy.named_modules()):
+            if type(part) in FORMS:
+                copy.set_submodule(name, FORMS[type(part)](part))
     return copy.to(kind)
 
 
@@ -131,6 +134,13 @@ def fold_scale_(part: Any) -> None:
         last.bias *= part.scale.gamma
     del part.scale
 
+
+FORMS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
+    Scores: ConvolutionalScores,
+    GridAttention: PlainGridAttention,
+    ChannelNorm: PlainChannelNorm,
+}
+"""What a part becomes, from the part."""
 
 FOLDS: tuple[Callable[[Any], None], ...] = (
     fold_norm_,

@@ -1,0 +1,66 @@
+"""EMO's attention and layer norm, written with as few transposes and reshapes as they can be."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mobilevision.blocks.irmb import GridAttention
+from mobilevision.layers import ChannelNorm, Conv2d
+
+
+class PlainGridAttention(nn.Module):
+    """A `GridAttention` that reads a map as phones hold it, channels last. Keeps the shape (N, C, H, W).
+
+    Queries, keys and values lie behind one another in the channels, so that one transpose makes all of them rows of
+    their own grid and head, and one brings the result back. A grid that spans the whole map needs no more; else one
+    before and one after gather the rows of each grid. No tensor has more than five axes: Core ML allows no more.
+    """
+
+    def __init__(self, attention: GridAttention) -> None:
+        super().__init__()
+        self.head, self.window, self.temperature = attention.head, attention.window, attention.temperature
+        self.qk: Conv2d = attention.qk
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: (N, C, H, W) -> the same."""
+        (n, c, h, w), side = x.shape, self.window
+        down, right = -h % side, -w % side
+        if down or right:
+            x = F.pad(x, (0, right, 0, down))
+        rows, cols = (h + down) // side, (w + right) // side
+        if rows > 1:  # the rows of a grid, which are `rows` apart, side by side
+            x = x.permute(0, 2, 3, 1).reshape(n, side, rows, -1).transpose(1, 2)
+            x = x.reshape(n * rows, side, side * cols, c).permute(0, 3, 1, 2)
+
+        qkv = torch.cat((self.qk(x), x), dim=1).permute(0, 2, 3, 1)  # (N * rows, side, side * cols, 3 * C)
+        qkv = qkv.reshape(n * rows, side * side, -1, self.head).transpose(1, 2)
+        y = self._mixed(qkv.reshape(n * rows * cols, 3, -1, side * side * self.head))
+        y = y.reshape(n * rows, -1, side * side, self.head).transpose(1, 2)  # (N * rows, pixels, cols * heads, head)
+
+        if rows > 1:
+            y = y.reshape(n, rows, side, -1).transpose(1, 2)
+        y = y.reshape(n, rows * side, cols * side, c).permute(0, 3, 1, 2)
+        return y[:, :, :h, :w] if down or right else y
+
+    def _mixed(self, qkv: Tensor) -> Tensor:
+        """Shape: (grids, 3, heads, pixels * head) -> (grids * heads, pixels, head)."""
+        pixels = self.window**2
+        q, k, v = (part.reshape(-1, pixels, self.head) for part in qkv.unbind(1))
+        near = ((q * self.temperature) @ k.transpose(1, 2)).softmax(-1)  # (grids * heads, pixels, pixels)
+        y: Tensor = near @ v
+        return y
+
+
+class PlainChannelNorm(nn.Module):
+    """A `ChannelNorm` spelled out: converters write a layer norm with reshapes around it. Keeps the shape."""
+
+    def __init__(self, norm: ChannelNorm) -> None:
+        super().__init__()
+        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: (N, C, H, W) -> the same."""
+        x = x.permute(0, 2, 3, 1)  # (N, H, W, C)
+        far = x - x.mean(-1, keepdim=True)
+        near = torch.rsqrt((far * far).mean(-1, keepdim=True) + self.eps)
+        return (far * near * self.weight + self.bias).permute(0, 3, 1, 2)

@@ -1,0 +1,247 @@
+"""A run in 8 bits: calibrated on its training pictures, judged on all its validation pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mobilevision.data.dataset import Data, Sample
+from mobilevision.data.folders import read_data
+from mobilevision.data.pictures import open_picture
+from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.deploy.base import Array, Format
+from mobilevision.deploy.handover import convert_integers
+from mobilevision.deploy.proof import file_scores, torch_scores
+from mobilevision.deploy.ranges import find_estimator
+from mobilevision.errors import InputError, ShortfallError, UsageError
+from mobilevision.models import Model
+from mobilevision.run import Run
+
+ROUNDS = (0, 2, 4, 8)
+"""How many of the most sensitive layers stay in fp32, one try after the other, until the floor is met."""
+
+PART = 256
+"""Pictures that are in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How a network goes to 8 bits.
+
+    Attributes:
+        floor: points of accuracy (percent of the pictures) that a file may lose against torch.
+        calibrate: training pictures that tell the ranges, spread over all of them.
+        ranges: estimator of the ranges: "mse", "percentile" or "minmax".
+        equalize: whether channels of unlike ranges are made alike first.
+        correct: whether the shift that rounding causes is taken back.
+    """
+
+    floor: float = 1.0
+    calibrate: int = 128
+    ranges: str = "mse"
+    equalize: bool = True
+    correct: bool = True
+
+    def check(self) -> None:
+        """Refuse what makes no sense.
+
+        Raises:
+            UsageError: with the value and what would.
+        """
+        find_estimator(self.ranges)
+        if not 0 <= self.floor <= 100:
+            raise UsageError(f"a floor of {self.floor} points makes no sense; give 0 to 100")
+        if self.calibrate < 1:
+            raise UsageError(f"{self.calibrate} pictures tell no ranges; calibrate on 64 to 256")
+
+
+@dataclass(frozen=True)
+class IntegerProof:
+    """A file in 8 bits beside torch, both on all validation pictures.
+
+    Attributes:
+        pictures: how many.
+        source: where they are from.
+        accuracy: share of pictures whose best class, by the file, is one of their labels.
+        accuracy_torch: the same of torch.
+        agreement: share of pictures whose best class is the same in both.
+        divergence: mean Kullback-Leibler divergence of the file's probabilities from torch's, in nats.
+        largest_difference: the largest absolute difference of a score, as a share of the largest absolute score.
+        limit: points of accuracy that the file may lose.
+        runtime: what ran the file.
+        calibration: pictures that told the ranges.
+        wide: layers that stayed in fp32.
+        lost: the layers that lose most in 8 bits, worst first: {"layer", "divergence"} of each rounded alone.
+    """
+
+    pictures: int
+    source: str
+    accuracy: float
+    accuracy_torch: float
+    agreement: float
+    divergence: float
+    largest_difference: float
+    limit: float
+    runtime: str
+    calibration: int
+    wide: tuple[str, ...] = ()
+    lost: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file may be used."""
+        return bool(np.isfinite(self.divergence)) and 100 * (self.accuracy_torch - self.accuracy) <= self.limit + 1e-9
+
+    def facts(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self) | {"wide": list(self.wide), "lost": list(self.lost), "passed": self.passed}
+
+    def check(self, name: str) -> None:
+        """Refuse a file that lost too much.
+
+        Raises:
+            ShortfallError: with the loss, the floor and the layers that lose most.
+        """
+        if not self.passed:
+            worst = ", ".join(each["layer"] for each in self.lost[:3])
+            raise ShortfallError(
+                f"{name} is right on {self.accuracy:.1%} of {self.pictures} pictures where torch is on "
+                f"{self.accuracy_torch:.1%}, more than {self.limit:g} points below; the layers that lose most are "
+                f"{worst}; it was not kept: calibrate on more pictures, or allow a lower floor"
+            )
+
+
+def integers(
+    run: Run, model: Model, format_: Format, *, card: dict[str, Any], to: Path, how: Quantization, seconds: float
+) -> tuple[IntegerProof, dict[str, Any]]:
+    """Write a run's network in 8 bits and judge it; while it falls short, keep its most sensitive layers in fp32.
+
+    Args:
+        run: whose data to calibrate and to judge on.
+        model: the run's.
+        format_: what to write.
+        card: what stands inside the file.
+        to: where to write.
+        how: floor, pictures, estimator.
+        seconds: how long the converter may take, and the runtime.
+
+    Returns:
+        The proof of the file as it is now, and what the file says of itself.
+
+    Raises:
+        InputError: if the run's data is gone or cannot be read.
+        MobilevisionError: if the converter or the runtime crashes or takes too long.
+    """
+    data = run_data(run)
+    shown = calibration_pictures(data, model.preprocessing, count=how.calibrate)
+    lost: tuple[dict[str, Any], ...] = ()
+    for count in ROUNDS:
+        wide = [each["place"] for each in lost[:count]]
+        told = convert_integers(
+            model.network, shown, card=card, to=to, how=asdict(how) | {"wide": wide}, seconds=seconds
+        )
+        lost = tuple(told["lost"])
+        proof, told = judge(model, to, data, how=how, runtime=format_.runtime_version, seconds=seconds)
+        proof = replace(
+            proof,
+            calibration=len(shown),
+            wide=tuple(each["layer"] for each in lost[:count]),
+            lost=tuple({name: each[name] for name in ("layer", "divergence")} for each in lost[:8]),
+        )
+        if proof.passed:
+            break
+    return proof, told
+
+
+def refuse(pictures: Sequence[str | Path]) -> None:
+    """Pictures without labels tell no accuracy.
+
+    Raises:
+        UsageError: if there are any.
+    """
+    if pictures:
+        raise UsageError(f"int8 is judged by accuracy, which {pictures[0]} has no labels for; leave the pictures out")
+
+
+def judge(
+    model: Model, file: Path, data: Data, *, how: Quantization, runtime: str, seconds: float
+) -> tuple[IntegerProof, dict[str, Any]]:
+    """Put a file beside torch on all validation pictures, part by part."""
+    parts = []
+    for i in range(0, len(data.validation), PART):
+        samples, pictures = readable(data.validation[i : i + PART], model.preprocessing)
+        if samples:
+            scores, told = file_scores(file, pictures.numpy(), seconds=seconds)
+            parts.append((samples, scores, torch_scores(model.network, pictures)))
+    if not parts:
+        raise InputError(f"none of the validation pictures in {data.source} can be read; a file is proven on them")
+    samples = [sample for part in parts for sample in part[0]]
+    scores, reference = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
+    proof = IntegerProof(
+        pictures=len(samples),
+        source=f"validation pictures of {data.source}",
+        accuracy=accuracy(scores, samples),
+        accuracy_torch=accuracy(reference, samples),
+        agreement=float((scores.argmax(1) == reference.argmax(1)).mean()),
+        divergence=divergence(reference, scores),
+        largest_difference=float(np.abs(scores - reference).max() / np.abs(reference).max()),
+        limit=how.floor,
+        runtime=runtime,
+        calibration=0,
+    )
+    return proof, told
+
+
+def run_data(run: Run) -> Data:
+    """The pictures a run was trained on.
+
+    Raises:
+        InputError: if they are gone.
+    """
+    facts = run.read("data")
+    try:
+        return read_data(facts["source"], seed=facts["seed"])
+    except UsageError as error:
+        raise InputError(f"the run's data is gone: {error}; 8 bits are calibrated and judged on it") from error
+
+
+def calibration_pictures(data: Data, preprocessing: Preprocessing, *, count: int) -> Tensor:
+    """Up to `count` training pictures, spread over all of them. Shape: (N, channels, height, width).
+
+    Raises:
+        InputError: if none can be read.
+    """
+    _, pictures = readable(data.train[:: max(1, len(data.train) // count)][:count], preprocessing)
+    if not len(pictures):
+        raise InputError(f"none of the training pictures in {data.source} can be read; 8 bits are calibrated on them")
+    return pictures
+
+
+def readable(samples: Sequence[Sample], preprocessing: Preprocessing) -> tuple[list[Sample], Tensor]:
+    """The samples whose pictures can be read, and those pictures. Shape: (N, channels, height, width)."""
+    kept, tensors = [], []
+    for sample in samples:
+        try:
+            tensors.append(preprocessing.tensor(open_picture(sample.file)))
+        except InputError:  # the check of the data has told of it
+            continue
+        kept.append(sample)
+    return kept, torch.stack(tensors) if tensors else torch.zeros(0)
+
+
+def accuracy(scores: Array, samples: Sequence[Sample]) -> float:
+    """Share of pictures whose best class is one of their labels. Shape of scores: (N, outputs)."""
+    best = scores.argmax(1)
+    return float(np.mean([int(each) in sample.labels for each, sample in zip(best, samples, strict=True)]))
+
+
+def divergence(reference: Array, scores: Array) -> float:
+    """Mean Kullback-Leibler divergence of softmax probabilities, in nats. Shape of both: (N, outputs)."""
+    right, found = (torch.from_numpy(each).double().log_softmax(1) for each in (reference, scores))
+    return float((right.exp() * (right - found)).sum(1).mean())
