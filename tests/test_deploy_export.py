@@ -252,6 +252,7 @@ def test_times_join_the_facts_of_every_file_of_a_run(run: Run, onnx_file: Artifa
     assert 0 < timing.p10_ms <= timing.median_ms <= timing.p90_ms
     assert (timing.runs, timing.threads) == (50, 1)
     assert timing.busy < 1.3
+    assert 10 < timing.peak_mb < 2000
     assert "cores" in timing.machine
     assert Artifact.open(onnx_file.path).facts["timing"] == timing.facts()
 

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 
 from mobilevision import jobs
-from mobilevision.deploy import export, exporting, mil, onnx
+from mobilevision.deploy import executorch, export, exporting, mil, onnx
 from mobilevision.deploy.artifact import Artifact
-from mobilevision.deploy.base import Format
+from mobilevision.deploy.base import FP32, Format
 from mobilevision.deploy.coreml import ON_A_MAC, tidy
 from mobilevision.deploy.formats import FORMATS, format_of
 from mobilevision.deploy.load import load
@@ -106,6 +106,13 @@ def test_an_executorch_file_is_one_piece_for_xnnpack(files: dict[str, Artifact])
     assert operators["XnnpackBackend"] == 1
     assert all(name.startswith("XNN") for name in operators if name != "XnnpackBackend")
     assert operators["XNNDepthwiseConv2d"] == 17
+
+
+@pytest.mark.slow
+def test_an_executorch_file_with_plain_relu_tells_its_operators(tmp_path: Path) -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten())
+    executorch.export(network, (3, 4, 4), {"labels": []}, tmp_path / "plain.pte", FP32)
+    assert "XNNConv2d" in executorch.operators(tmp_path / "plain.pte")
 
 
 @pytest.mark.slow

@@ -55,6 +55,12 @@ def test_an_operator_of_no_known_name_is_unknown_not_taken(monkeypatch: pytest.M
     assert not any(verdict.whole for verdict in told.values())
 
 
+def test_what_xnnpack_left_to_the_runtime_is_not_taken_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = linted(monkeypatch, {"XnnpackBackend": 2, "XNNConv2d": 3, "aten::expand_copy.out": 1})
+    assert told["XNNPACK"].taken == 0.75
+    assert [each.taken for each in told["XNNPACK"].findings] == [YES, NO]
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no file"):
         lint.lint(tmp_path / "network.onnx")

@@ -11,6 +11,7 @@ hang. So the first runner of a process sets it, and a later one that wants anoth
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -80,8 +81,8 @@ def _taken(piece: bytes) -> list[str]:
         schema.write_bytes(_get_schema_bytes())
         graph.write_bytes(piece[begin : begin + header.flatbuffer_size])
         _flatc_decompile(folder, str(schema), str(graph))
-        nodes = json.loads(graph.with_suffix(".json").read_text(encoding="utf-8"))["xnodes"]
-    return [node["xnode_union_type"] for node in nodes]
+        text = graph.with_suffix(".json").read_text(encoding="utf-8")
+    return re.findall(r'"?xnode_union_type"?: "(\w+)"', text)  # no JSON that Python reads: a bound of ReLU's is `inf`
 
 
 class Runner:

@@ -98,7 +98,7 @@ def _verdict(target: Target, column: int, format_: str, told: dict[str, Any]) ->
 
 
 def _finding(name: str, count: int, target: Target, column: int) -> Finding:
-    word = WORDS.get(name, "")
+    word = WORDS.get("::" if "::" in name else name, "")
     taken = TAKES[word][column] if word else UNKNOWN
     instead = INSTEAD.get(word, "") if taken == NO else ""
     return Finding(name, count, taken, LIMITS.get((word, target.name), ""), instead)

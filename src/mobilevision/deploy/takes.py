@@ -75,6 +75,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     "add": (YES, YES, YES, YES, YES, YES),
     "subtract": (YES, UNKNOWN, YES, YES, YES, UNKNOWN),
     "multiply": (YES, YES, YES, YES, YES, UNKNOWN),
+    "divide": (YES, UNKNOWN, YES, NO, NO, UNKNOWN),
     "relu": (YES, YES, YES, YES, YES, YES),
     "relu6": (YES, YES, YES, YES, YES, YES),
     "mean": (YES, UNKNOWN, YES, YES, YES, YES),
@@ -96,6 +97,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     "concatenate": (UNKNOWN, UNKNOWN, YES, YES, YES, UNKNOWN),
     "quantize": (YES, YES, YES, YES, YES, UNKNOWN),
     "dequantize": (YES, YES, YES, NO, NO, UNKNOWN),
+    "kernel of ExecuTorch": (NO, NO, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
 }
 """Whether each of `TARGETS` takes an operator, in their order."""
 
@@ -133,6 +135,7 @@ NAMES = {
     "add": ("ADD", "Add", "XNNAdd", "add"),
     "subtract": ("SUB", "Sub", "Subtract", "XNNSubtract", "sub"),
     "multiply": ("MUL", "Mul", "Multiply", "XNNMultiply", "mul"),
+    "divide": ("DIV", "Div", "Divide", "XNNDiv", "real_div"),
     "relu": ("RELU", "Relu", "ReLU", "relu"),
     "relu6": ("RELU6", "Clip", "Clamp", "XNNClamp", "clip", "relu6"),
     "mean": ("MEAN", "ReduceMean", "GlobalAveragePool", "XNNGlobalAvgPooling2d", "reduce_mean"),
@@ -154,5 +157,9 @@ NAMES = {
     "concatenate": ("CONCATENATION", "Concat", "XNNConcatenate2", "concat"),
     "quantize": ("QUANTIZE", "QuantizeLinear", "FakeQuantize"),
     "dequantize": ("DEQUANTIZE", "DequantizeLinear"),
+    "kernel of ExecuTorch": ("::",),
 }
-"""What each format calls an operator: LiteRT, ONNX, OpenVINO, ExecuTorch's XNNPACK, Core ML."""
+"""What each format calls an operator: LiteRT, ONNX, OpenVINO, ExecuTorch's XNNPACK, Core ML.
+
+What XNNPACK left to ExecuTorch's own kernels has a name with "::", such as "aten::expand_copy.out".
+"""

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mobilevision.timing.clock import Timing, bench, bench_run
+    from mobilevision.timing.versus import Comparison, compare
 
-__all__ = ("Timing", "bench", "bench_run")
+__all__ = ("Comparison", "Timing", "bench", "bench_run", "compare")
+
+_HOMES = {"Comparison": "versus", "compare": "versus", "Timing": "clock", "bench": "clock", "bench_run": "clock"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.clock"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -31,6 +31,7 @@ class Timing:
         runs: how many were timed, after the warm-up.
         threads: that the runtime was allowed.
         busy: cores that were at work on average; about `threads` or less.
+        peak_mb: memory of the whole process at its highest, runtime and file included, in megabytes (10^6 bytes).
         machine: the processor and its number of cores.
         runtime: what ran the file.
     """
@@ -42,6 +43,7 @@ class Timing:
     runs: int
     threads: int
     busy: float
+    peak_mb: float
     machine: str
     runtime: str
 
@@ -69,7 +71,7 @@ def bench(
         MobilevisionError: if the runtime crashes or takes too long; names its log.
     """
     artifact = file if isinstance(file, Artifact) else Artifact.open(file)
-    _check(threads, runs, warmup)
+    check(threads, runs, warmup)
     format_ = format_of(artifact.path)
     format_.need_runtime()
     format_.need_device()
@@ -84,6 +86,7 @@ def bench(
         runs=runs,
         threads=threads,
         busy=taken["busy"],
+        peak_mb=taken["peak_mb"],
         machine=f"{processor()}, {cores()} cores",
         runtime=format_.runtime_version,
     )
@@ -111,7 +114,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _check(threads: int, runs: int, warmup: int) -> None:
+def check(threads: int, runs: int, warmup: int) -> None:
+    """Refuse numbers that make no sense.
+
+    Raises:
+        UsageError: if the machine has fewer cores than `threads`, or too few laps are asked for.
+    """
     if not 1 <= threads <= cores():
         raise UsageError(f"{threads} threads cannot be timed here; this machine has {cores()} cores")
     if runs < LEAST or warmup < 1:
