@@ -119,13 +119,17 @@ def export(
     *,
     to: Formats = "litert,onnx",
     precision: Precisions = "fp32",
+    floor: Annotated[float, typer.Option(help="Points of accuracy that an int8 file may lose.")] = 1.0,
+    calibrate: Annotated[int, typer.Option(metavar="N", help="Training pictures that tell int8's ranges.")] = 128,
     max_mb: Annotated[float | None, typer.Option(min=0, help="Megabytes that a file may have at most.")] = None,
 ) -> Answer:
     """Write a run's best weights as files for a phone, each proven against torch in its own runtime."""
     from mobilevision.deploy import export as write
 
     made = [
-        write(run, name, precision=number, max_mb=max_mb).facts for name in words(to) for number in words(precision)
+        write(run, name, precision=number, floor=floor, calibrate=calibrate, max_mb=max_mb).facts
+        for name in words(to)
+        for number in words(precision)
     ]
     return Answer(made, "\n".join(map(told_file, made)))
 

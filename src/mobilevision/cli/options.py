@@ -47,8 +47,10 @@ Changes = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="Decides the split and everything random.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Out = Annotated[Path | None, typer.Option(metavar="RUN", help="Folder of the run; default: runs/ and the data's name.")]
-Formats = Annotated[str, typer.Option("--to", help="Formats, separated by commas: litert, onnx, openvino, coreml, executorch.")]
-Precisions = Annotated[str, typer.Option("--precision", help="Precisions, separated by commas: fp32, fp16.")]
+Formats = Annotated[
+    str, typer.Option("--to", help="Formats, separated by commas: litert, onnx, openvino, coreml, executorch.")
+]
+Precisions = Annotated[str, typer.Option("--precision", help="Precisions, separated by commas: fp32, fp16, int8.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
 
 

@@ -46,9 +46,16 @@ def told_file(facts: Mapping[str, Any]) -> str:
     time = f"{timing['median_ms']:.2f} ms  " if timing else ""
     return (
         f"{facts['file']:<44} {facts['bytes'] / 1e6:6.2f} MB  {time}"
-        f"differs by {proof['largest_difference']:.1e} (limit {proof['limit']:.0e}), "
-        f"{proof['agreement']:.0%} agree on {proof['pictures']} pictures"
+        f"{_told_loss(proof)}, {proof['agreement']:.0%} agree on {proof['pictures']} pictures"
     )
+
+
+def _told_loss(proof: Mapping[str, Any]) -> str:
+    """What a file lost: in 8 bits of its accuracy, else of its scores."""
+    if "accuracy" in proof:
+        lost = f"{proof['accuracy']:.1%} right where torch is {proof['accuracy_torch']:.1%}"
+        return f"{lost} (may lose {proof['limit']:g} points)"
+    return f"differs by {proof['largest_difference']:.1e} (limit {proof['limit']:.0e})"
 
 
 def told_timing(timing: Mapping[str, Any]) -> str:
