@@ -7,34 +7,16 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from mobilevision import blocks
 from mobilevision.blocks import Block, Classifier, Head
+from mobilevision.blocks.base import STRIDES, Place, Tap
 from mobilevision.errors import InputError, UsageError, nearest
 
-Place = tuple[int, int]
-"""(stage, block): where a block stands; the stem is (0, 0)."""
-
-STRIDES = (2, 4, 8, 16, 32)
-
-
-class Tap(NamedTuple):
-    """A map that a head can stand on.
-
-    Attributes:
-        place: the block it is taken from.
-        point: the part of that block it comes out of, for example "expand"; "" is the block's output.
-        stride: pixels of the image for one pixel of the map, on each axis.
-        channels: channels of the map.
-    """
-
-    place: Place
-    point: str
-    stride: int
-    channels: int
+__all__ = ["STRIDES", "Arch", "Place", "Tap"]
 
 
 @dataclass(frozen=True)

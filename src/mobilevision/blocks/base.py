@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 from torch import nn
 
 from mobilevision.layers import Chain, Residual, divisible
 
-if TYPE_CHECKING:
-    from mobilevision.architecture import Arch, Tap
+Place = tuple[int, int]
+"""(stage, block): where a block stands; the stem is (0, 0)."""
+
+STRIDES = (2, 4, 8, 16, 32)
+
+
+class Tap(NamedTuple):
+    """A map that a head can stand on.
+
+    Attributes:
+        place: the block it is taken from.
+        point: the part of that block it comes out of, for example "expand"; "" is the block's output.
+        stride: pixels of the image for one pixel of the map, on each axis.
+        channels: channels of the map.
+    """
+
+    place: Place
+    point: str
+    stride: int
+    channels: int
 
 
 @dataclass(frozen=True)
@@ -48,11 +67,36 @@ class Block:
         return Residual(body) if self.stride == 1 and cin == self.out else body
 
 
+class Backbone(Protocol):
+    """What a head may ask of the architecture that it stands on; see `mobilevision.architecture.Arch`."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def eps(self) -> float:
+        """The constant under the root of every batch norm."""
+
+    @property
+    def last(self) -> Place:
+        """The place of the last block."""
+
+    def places(self) -> Iterator[tuple[Place, Block]]:
+        """Every block with the place it stands at."""
+
+    def tap(self, place: Place, point: str = "") -> Tap:
+        """The map at `place`, or at the part of its block called `point`."""
+
+    def taps(self, strides: Collection[int] = STRIDES) -> tuple[Tap, ...]:
+        """The last map of every stride, fine to coarse."""
+
+
 @dataclass(frozen=True)
 class Head:
     """What stands on the maps of an architecture: it knows where they are taken, not how many outputs a task wants."""
 
-    def taps(self, arch: Arch) -> tuple[Tap, ...]:
+    def taps(self, arch: Backbone) -> tuple[Tap, ...]:
         """Where in `arch` the head takes its maps, fine to coarse."""
         raise NotImplementedError
 
@@ -67,6 +111,6 @@ class Head:
         """How many outputs a layer of scores with so many channels was built for."""
         return channels
 
-    def epsilon(self, arch: Arch) -> float:
+    def epsilon(self, arch: Backbone) -> float:
         """The constant under the root of the head's own batch norms."""
         return arch.eps

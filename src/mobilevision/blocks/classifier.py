@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from mobilevision.blocks.base import Head
+from mobilevision.blocks.base import Backbone, Head, Tap
 from mobilevision.layers import ACTIVATIONS, Conv2d, chain
-
-if TYPE_CHECKING:
-    from mobilevision.architecture import Arch, Tap
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class Classifier(Head):
     norm: bool = False
     bias: bool = False
 
-    def taps(self, arch: Arch) -> tuple[Tap, ...]:
+    def taps(self, arch: Backbone) -> tuple[Tap, ...]:
         """The last map alone."""
         return (arch.tap(arch.last),)
 

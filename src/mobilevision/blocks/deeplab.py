@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobilevision.blocks.base import Head
+from mobilevision.blocks.base import Backbone, Head, Tap
 from mobilevision.blocks.maps import first_of, resized
 from mobilevision.layers import Conv2d, chain, conv
-
-if TYPE_CHECKING:
-    from mobilevision.architecture import Arch, Tap
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class DeepLabV3(Head):
     drop: float = 0.5
     eps: float = 1e-5
 
-    def taps(self, arch: Arch) -> tuple[Tap, ...]:
+    def taps(self, arch: Backbone) -> tuple[Tap, ...]:
         """The last map; with `auxiliary`, the first map of stride 8 before it."""
         last = (arch.tap(arch.last),)
         return (first_of(arch, 8), *last) if self.auxiliary else last
@@ -47,7 +43,7 @@ class DeepLabV3(Head):
         """Takes the maps and gives scores at the last one's size (see `Pyramid`)."""
         return Pyramid(self, [tap.channels for tap in taps], outputs)
 
-    def epsilon(self, arch: Arch) -> float:
+    def epsilon(self, arch: Backbone) -> float:
         """The head's own."""
         return self.eps
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobilevision.blocks.base import Head
+from mobilevision.blocks.base import Backbone, Head, Tap
 from mobilevision.blocks.maps import first_of, resized
 from mobilevision.layers import Conv2d, chain, conv
-
-if TYPE_CHECKING:
-    from mobilevision.architecture import Arch, Tap
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class LRASPP(Head):
     stride: int = 8
     eps: float = 1e-5
 
-    def taps(self, arch: Arch) -> tuple[Tap, ...]:
+    def taps(self, arch: Backbone) -> tuple[Tap, ...]:
         """The first map of `stride`, and the last map of all."""
         return first_of(arch, self.stride), arch.tap(arch.last)
 
@@ -48,7 +44,7 @@ class LRASPP(Head):
         """Takes both maps. Shape: [(N, c, H, W), (N, C, h, w)] -> (N, outputs, H, W)."""
         return Gated(self, taps[0].channels, taps[1].channels, outputs)
 
-    def epsilon(self, arch: Arch) -> float:
+    def epsilon(self, arch: Backbone) -> float:
         """The head's own."""
         return self.eps
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 from torch.nn import functional as F
 
+from mobilevision.blocks.base import Backbone, Tap
 from mobilevision.errors import UsageError
 
-if TYPE_CHECKING:
-    from mobilevision.architecture import Arch, Tap
 
-
-def first_of(arch: Arch, stride: int) -> Tap:
+def first_of(arch: Backbone, stride: int) -> Tap:
     """The output of the block that brings the map to `stride`.
 
     Raises:
@@ -27,7 +23,7 @@ def first_of(arch: Arch, stride: int) -> Tap:
     raise UsageError(f"{arch.name} has no map of stride {stride}; it ends at stride {reached}")
 
 
-def last_of(arch: Arch, stride: int) -> Tap:
+def last_of(arch: Backbone, stride: int) -> Tap:
     """The last map of `stride` that heads stand on.
 
     Raises:

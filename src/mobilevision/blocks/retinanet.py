@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mobilevision.blocks.anchors import Size, detections
-from mobilevision.blocks.base import Head
+from mobilevision.blocks.base import Backbone, Head, Tap
 from mobilevision.blocks.maps import last_of
 from mobilevision.layers import ACTIVATIONS, Chain, Conv2d, chain
-
-if TYPE_CHECKING:
-    from mobilevision.architecture import Arch, Tap
 
 COMMON = 0.01  # chance of an object that scores start with, so that the many empty anchors do not drown the few others
 STRIDES = (8, 16, 32)
@@ -45,7 +41,7 @@ class RetinaNetLite(Head):
     ratios: tuple[float, ...] = (0.5, 1, 2)
     act: str = "relu"
 
-    def taps(self, arch: Arch) -> tuple[Tap, ...]:
+    def taps(self, arch: Backbone) -> tuple[Tap, ...]:
         """The last maps of strides 8, 16 and 32."""
         return tuple(last_of(arch, stride) for stride in STRIDES)
 

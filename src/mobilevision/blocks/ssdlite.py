@@ -6,17 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
-from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from mobilevision.blocks.anchors import Size, detections
-from mobilevision.blocks.base import Head
+from mobilevision.blocks.base import Backbone, Head, Tap
 from mobilevision.errors import UsageError
 from mobilevision.layers import Chain, Conv2d, chain, conv, depthwise
-
-if TYPE_CHECKING:
-    from mobilevision.architecture import Arch, Tap
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class SSDLite(Head):
     largest: float = 0.95
     act: str = "relu6"
 
-    def taps(self, arch: Arch) -> tuple[Tap, ...]:
+    def taps(self, arch: Backbone) -> tuple[Tap, ...]:
         """The finer map: what the last block that halves has widened and not yet shrunk; the other: the last of all.
 
         Where that block does not widen first (MobileNetV1, EMO), the finer map is the one it takes.
