@@ -6,11 +6,10 @@ interpreter does not look beyond the flatbuffer, and any unzip program lists the
 
 from __future__ import annotations
 
-import json
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobilevision.deploy.associated import attach, read_card
 from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision
 from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.litert_int8 import quantize
@@ -18,9 +17,6 @@ from mobilevision.errors import InputError, ShortfallError
 
 if TYPE_CHECKING:
     from torch import nn
-
-LABELS, CARD = "labels.txt", "metadata.json"
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the same network gives the same bytes, whenever it is exported
 
 
 def export(
@@ -69,23 +65,6 @@ def halve(file: Path) -> None:
         ),
     )
     work.quantize().export_model(str(file), overwrite=True)
-
-
-def attach(file: Path, card: dict[str, Any]) -> None:
-    """Append the zip archive with labels and card."""
-    with zipfile.ZipFile(file, "a") as archive:
-        archive.writestr(zipfile.ZipInfo(LABELS, EPOCH), "".join(f"{label}\n" for label in card["labels"]))
-        archive.writestr(zipfile.ZipInfo(CARD, EPOCH), json.dumps(card, indent=2, ensure_ascii=False))
-
-
-def read_card(file: Path) -> dict[str, Any]:
-    """The card in a file; empty if there is none, which is also so in a file that was cut short."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            card: dict[str, Any] = json.loads(archive.read(CARD))
-            return card
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError):
-        return {}
 
 
 def operators(file: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mobilevision.deploy.associated import attach, read_card
 from mobilevision.deploy.base import Array
 from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.ranges import Histogram, Range, estimate
@@ -40,6 +41,7 @@ def quantize(
         work.update_quantization_recipe(f"^{re.escape(output)}", "*", algorithm_key="no_quantize")
     told = {name: {"min": _corner(low), "max": _corner(high)} for name, (low, high) in ranges.items()}
     work.quantize(told, enable_progress_report=False).export_model(str(to), overwrite=True)
+    attach(to, read_card(file))  # the quantizer writes the flatbuffer alone
 
 
 def _tensors(file: Path, pictures: Array) -> Iterator[Mapping[str, Array]]:
