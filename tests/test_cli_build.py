@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import numpy as np
@@ -160,7 +162,8 @@ def test_an_interrupted_training_exits_with_130_and_goes_on(colors: Path, tmp_pa
     folder = tmp_path / "run"
     arguments = [sys.executable, "-m", "mobilevision", "train", str(colors), *SMALL, "--epochs", "6"]
     arguments += ["--out", str(folder), "--json"]
-    with subprocess.Popen(arguments, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what starts in the background ignores it
+    with subprocess.Popen(arguments, env=ENVIRONMENT, stdout=PIPE, stderr=PIPE, preexec_fn=heard) as process:
         deadline = time.monotonic() + 120
         while not (folder / "last").is_dir() and time.monotonic() < deadline:
             time.sleep(0.05)

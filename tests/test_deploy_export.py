@@ -278,7 +278,7 @@ def test_a_litert_file_takes_channels_last_without_a_transpose_and_travels_alone
     expected = model.network.eval()(torch.from_numpy(given)).detach().numpy()
     assert np.abs(scores(open_file(alone), given) - expected).max() <= 1e-5 * np.abs(expected).max()
     assert load(alone).labels == LABELS
-    assert bench(artifact).busy < 1.3
+    assert bench(artifact, runs=2000).busy < 1.3  # so many that the start does not count
     cut = tmp_path / "cut.tflite"
     cut.write_bytes(artifact.path.read_bytes()[:-100])
     with pytest.raises(InputError, match="cut short"):
