@@ -126,9 +126,21 @@ def matmul(v: Values) -> Tensor:
 
 
 def layer_norm(v: Values) -> Tensor:
-    """Normalization over the last axes."""
-    shape = [v["x"].shape[axis] for axis in v["axes"]]
-    return F.layer_norm(v["x"], shape, v.get("gamma"), v.get("beta"), v["epsilon"])
+    """Normalization over any axes; the compiler moves them off the end where that saves a transpose."""
+    x, axes = v["x"], [axis % v["x"].ndim for axis in v["axes"]]
+    spread, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
+    shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
+    scale, shift = (v[name].reshape(shape) if v.get(name) is not None else None for name in ("gamma", "beta"))
+    out = (x - mean) * torch.rsqrt(spread + v["epsilon"])
+    out = out if scale is None else out * scale
+    return out if shift is None else out + shift
+
+
+def _with_axes(shape: Sequence[int], axes: Sequence[int]) -> list[int]:
+    """A shape with an axis of one wherever `axes`, counted in the result, asks for it."""
+    rank = len(shape) + len(axes)
+    new, old = {axis % rank for axis in axes}, iter(shape)
+    return [1 if axis in new else next(old) for axis in range(rank)]
 
 
 def gelu(v: Values) -> Tensor:
@@ -142,6 +154,7 @@ OPERATIONS: dict[str, Callable[[Values], Tensor | Sequence[Tensor]]] = {
     "clip": lambda v: v["x"].clamp(v["alpha"], v["beta"]),
     "concat": lambda v: torch.cat(v["values"], v["axis"]),
     "conv": conv,
+    "expand_dims": lambda v: v["x"].reshape(_with_axes(v["x"].shape, v["axes"])),
     "gelu": gelu,
     "layer_norm": layer_norm,
     "matmul": matmul,
@@ -155,6 +168,7 @@ OPERATIONS: dict[str, Callable[[Values], Tensor | Sequence[Tensor]]] = {
     "sigmoid_hard": lambda v: (v["alpha"] * v["x"] + v["beta"]).clamp(0, 1),
     "silu": lambda v: F.silu(v["x"]),
     "slice_by_index": slice_by_index,
+    "squeeze": lambda v: v["x"].squeeze(tuple(v["axes"])) if v.get("axes") else v["x"].squeeze(),
     "softmax": lambda v: v["x"].softmax(v["axis"]),
     "split": split,
     "sub": lambda v: v["x"] - v["y"],
