@@ -131,7 +131,7 @@ def layer_norm(v: Values) -> Tensor:
     spread, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
     shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
     scale, shift = (v[name].reshape(shape) if v.get(name) is not None else None for name in ("gamma", "beta"))
-    out = (x - mean) * torch.rsqrt(spread + v["epsilon"])
+    out: Tensor = (x - mean) * torch.rsqrt(spread + v["epsilon"])
     out = out if scale is None else out * scale
     return out if shift is None else out + shift
 
