@@ -6,7 +6,7 @@ import pytest
 
 from mobilevision import zoo
 from mobilevision.architecture import Arch
-from mobilevision.blocks import Conv, MobileMQA, Separable
+from mobilevision.blocks import Conv, Gate, Inverted, MobileMQA, Separable
 from mobilevision.cost import FLOAT_BYTES, Table, cost, latency, macs, roofline, walk
 from mobilevision.errors import InputError, UsageError
 
@@ -93,9 +93,21 @@ def test_the_roofline_at_ridge_zero_counts_arithmetic_and_far_out_counts_bytes()
 def test_the_roofline_of_two_layers_by_hand() -> None:
     arch = Arch("two", ((Conv(4, kernel=1),),), size=2)
     conv = max(3 * 4 * 4, 10 * (12 + 3 * 4 + 4 * 4))  # 48 MACs; 12 weights, 12 numbers in, 16 out
+    pool = 10 * (4 * 4 + 4)
     linear = max(4 * 5, 10 * (4 * 5 + 4 + 5))
 
-    assert roofline(walk(arch, outputs=5), ridge=10) == conv + linear
+    assert roofline(walk(arch, outputs=5), ridge=10) == conv + pool + linear
+
+
+def test_a_sum_of_branches_and_a_gate_move_maps_and_multiply_nothing() -> None:
+    plain, summed = (cost(Inverted(8, expand=2, stride=stride), (8, 4, 4)) for stride in (2, 1))
+    gated = cost(Inverted(8, expand=2, se=Gate()), (8, 4, 4))
+    moves = [[op for op in facts.operations if not op.macs] for facts in (plain, summed, gated)]
+
+    assert [len(found) for found in moves] == [0, 1, 3]
+    assert moves[1][0].activations == 3 * 8 * 4 * 4  # two maps read, one written
+    assert [op.name for op in moves[2]] == ["mean", "mul", "add"]
+    assert moves[2][1].activations == 2 * 16 * 4 * 4 + 16
 
 
 def test_counting_needs_no_memory() -> None:

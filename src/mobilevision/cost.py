@@ -25,14 +25,19 @@ Key = tuple[Block | Head, tuple[Any, ...]]
 
 FLOAT_BYTES = 4
 LAYERS = {"convolution", "addmm", "mm"}  # operations with weights; other products are attention's
+MOVES = {"add", "mul", "mean", "_softmax", "native_layer_norm", "avg_pool2d", "upsample_bilinear2d", "cat"}
+"""Operations without multiply-accumulates that must read and write whole maps all the same."""
 
 
 class Operation(NamedTuple):
-    """One convolution, linear layer or attention product; norms and activations are fused into the one before.
+    """One convolution, linear layer or attention product, or one that only moves numbers.
+
+    The latter are sums of branches, gates, pools, softmax, norms over channels, joined and resized maps: a roofline
+    sees them. Batch norms, activations and scales are fused into the operation before and are none.
 
     Attributes:
         name: torch's name of the operation.
-        macs: multiply-accumulates.
+        macs: multiply-accumulates; 0 where it only moves numbers.
         weights: numbers of its weight (an attention product has none).
         activations: numbers it reads and writes.
     """
@@ -53,8 +58,8 @@ class Cost:
         macs: multiply-accumulates of convolutions and linear layers.
         attention_macs: multiply-accumulates of the products of queries, keys and values, which are not in `macs`.
         weight_bytes: bytes of the parameters as float32.
-        activation_bytes: bytes that convolutions, linear layers and attention products read and write, as float32.
-        operations: those convolutions, linear layers and products, in order.
+        activation_bytes: bytes of the maps that its operations read and write, as float32.
+        operations: what it does, in order.
     """
 
     shape: Shape
@@ -239,7 +244,7 @@ def _tap_shape(rows: Sequence[Row], tap: Tap) -> Shape:
 
 
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves its hook untyped
-    """Writes down every operation that torch's own flop counter knows."""
+    """Writes down every operation that torch's own flop counter knows, and those that move whole maps."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -248,14 +253,27 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         packet = func._overloadpacket
+        name = packet.__name__
         if packet in flop_registry:
             tensors = [arg for arg in args if isinstance(arg, Tensor)]
-            name = packet.__name__
             macs_ = flop_registry[packet](*args, **(kwargs or {}), out_val=out) // 2
             weight = _weight(name, tensors)
             moved = sum(t.numel() for t in tensors if t is not weight and t.dim() > 1) + out.numel()
             self.operations.append(Operation(name, macs_, weight.numel() if weight is not None else 0, moved))
+        elif name in MOVES and (moved := _moved(name, args, out)):
+            self.operations.append(Operation(name, 0, 0, moved))
         return out
+
+
+def _moved(name: str, args: Sequence[Any], out: Any) -> int:
+    """Numbers that an operation without weights reads and writes; 0 if it is a scale or a shift, fused elsewhere."""
+    result: Tensor = out[0] if isinstance(out, tuple) else out
+    read: Sequence[Any] = args[0] if name == "cat" else args[:1]
+    if name in ("add", "mul"):
+        read = [arg for arg in args if isinstance(arg, Tensor) and arg.dim() == result.dim()]
+        if len(read) < 2:
+            return 0
+    return sum(tensor.numel() for tensor in (*read, result))
 
 
 def _weight(name: str, tensors: Sequence[Tensor]) -> Tensor | None:

@@ -79,8 +79,7 @@ def main() -> None:
     OpenMP's threads are told to sleep while they wait, before torch starts them: where another process wants a core,
     threads that spin were seen to make a training step on two cores ten times as long.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     sys.excepthook = tell_unexpected
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads that spin are slow where cores are shared
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.showwarning = tell_warning
     sys.exit(run(sys.argv[1:]))
