@@ -15,6 +15,7 @@ from mobilevision.cli.linting import lint
 from mobilevision.cli.looking import check, list_networks, show
 from mobilevision.cli.making import build, export, train
 from mobilevision.cli.options import Version
+from mobilevision.cli.roofing import roofline
 from mobilevision.errors import MobilevisionError
 
 INTERRUPTED = 130
@@ -32,6 +33,7 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "bench": bench,
     "lint": lint,
     "report": report,
+    "roofline": roofline,
     "doctor": doctor,
 }
 

@@ -46,7 +46,7 @@ def report(runs: Sequence[Run | str | Path], *, to: str | Path) -> Path:
     found = [read_facts(run) for run in ([runs] if isinstance(runs, Run | str | Path) else runs)]
     pictures = min(MOST, THUMBNAILS // (2 * max(1, len(found))))
     chapters = [chapter(facts, pictures=pictures) for facts in found]
-    page = _environment().get_template("report.html.jinja")
+    page = environment().get_template("report.html.jinja")
     text = page.render(
         title=_title(found),
         chapters=chapters,
@@ -60,7 +60,8 @@ def report(runs: Sequence[Run | str | Path], *, to: str | Path) -> Path:
     return to
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, with every text escaped and numbers written as people read them."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

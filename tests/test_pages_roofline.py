@@ -1,0 +1,110 @@
+"""Fronts, the sweep of ridge points, and published latencies against the roofline."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mobilevision import zoo
+from mobilevision.architecture import Arch
+from mobilevision.blocks import Conv, Separable
+from mobilevision.cli.app import run
+from mobilevision.cost import walk
+from mobilevision.errors import UsageError
+from mobilevision.pages.devices import fits
+from mobilevision.pages.pareto import Axis, Point, beaten_by, front, scatter
+from mobilevision.pages.roofline import Candidate, candidate, drawn, page, sweep
+from mobilevision.pages.svg import written
+
+WIDE = Arch("wide", ((Conv(8, 2),), (Conv(64),)), size=16)
+SMALL = Arch("small", ((Conv(8, 2),), (Separable(16),)), size=16)
+
+
+def made(arch: Arch, top1: float | None) -> Candidate:
+    return Candidate(arch.name, arch.size, tuple(walk(arch, outputs=10)), top1)
+
+
+def test_the_front_holds_what_no_other_beats_from_the_cheapest() -> None:
+    points = [Point("dear", 9, 9), Point("bad", 5, 2), Point("cheap", 1, 3), Point("same", 1, 3), Point("mid", 4, 5)]
+
+    assert [one.name for one in front(points)] == ["cheap", "same", "mid", "dear"]
+    assert {one.name for one in beaten_by(points[1], points)} == {"cheap", "same", "mid"}
+
+
+def test_every_point_is_on_the_front_or_beaten_by_one_that_is() -> None:
+    points = [Point(str(n), 1 + (n * 7) % 11, (n * 5) % 13) for n in range(40)]
+    best = front(points)
+
+    assert all((one in best) != bool(set(beaten_by(one, points)) & set(best)) for one in points)
+
+
+def test_a_scatter_names_the_front_for_those_who_cannot_see_it() -> None:
+    axis = Axis("ms", lambda value: f"{value:g}")
+    text = written(scatter("Speed", [Point("<a>", 1, 1), Point("b", 2, 0.5)], across=axis, up=axis))
+
+    assert "On the front, from the cheapest: &lt;a&gt;." in text
+    assert "<a>" not in text
+
+
+def test_without_a_ridge_networks_rank_by_arithmetic() -> None:
+    found = sweep([made(WIDE, None), made(SMALL, None)])
+    macs = {one.name: sum(row.cost.macs for row in one.rows) for one in found.candidates}
+
+    assert found.ranked(0.0) == sorted(macs, key=lambda name: macs[name]) == ["small", "wide"]
+
+
+def test_times_never_fall_as_the_ridge_rises() -> None:
+    for times in sweep([made(WIDE, None), made(SMALL, None)]).times.values():
+        assert list(times) == sorted(times)
+
+
+def test_a_network_that_is_faster_and_better_everywhere_is_alone_on_the_front() -> None:
+    found = sweep([made(SMALL, 70.0), made(WIDE, 60.0)])
+
+    assert found.best("small") == [(0.0, 500.0)]
+    assert found.best("wide") == []
+    assert found.best("wide") == sweep([made(WIDE, None), made(SMALL, 70.0)]).best("wide")
+
+
+def test_published_accuracy_belongs_to_the_size_of_its_weights() -> None:
+    arch = zoo.arch("mobilenetv4_conv_small")
+
+    assert candidate(arch).top1 is not None
+    assert candidate(arch).source.startswith("mobilenetv4_conv_small.")
+    assert candidate(arch, size=64).top1 is None
+
+
+def test_no_network_and_one_asked_for_twice_are_refused() -> None:
+    with pytest.raises(UsageError, match="give some names"):
+        sweep([])
+    with pytest.raises(UsageError, match="small is asked for twice"):
+        sweep([made(SMALL, None), made(SMALL, None)])
+
+
+def test_the_page_tells_every_network_and_needs_nothing_else() -> None:
+    found = sweep([made(SMALL, 70.0), made(WIDE, None)])
+    text = page(found)
+
+    assert drawn(found) in text
+    assert all(name in text for name in ("small", "wide", "unknown"))
+    assert "://" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_roofline_ranks_accelerators_better_than_arithmetic_does() -> None:
+    found = {fit.device.name: fit for fit in fits((0.0, 28.0, 46.0, 63.0, 141.0))}
+    edge, hexagon = found["Pixel 8 EdgeTPU"], found["Pixel 4 Hexagon"]
+
+    assert (round(edge.macs_rank, 3), round(hexagon.macs_rank, 3)) == (0.917, 0.833)
+    assert edge.rank > edge.macs_rank
+    assert hexagon.rank > hexagon.macs_rank
+    assert all(fit.times_error < fit.macs_error for fit in found.values())
+
+
+def test_the_verb_ranks_and_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["mobilenetv3_small_050", "mobilenetv4_conv_small"]
+
+    assert run(["roofline", *names, "--to", str(tmp_path / "page.html"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert {row["name"] for row in facts} == set(names)
+    assert all(row["best_at"] == [[0.0, 500.0]] for row in facts)
+    assert "mobilenetv4_conv_small" in (tmp_path / "page.html").read_text(encoding="utf-8")
