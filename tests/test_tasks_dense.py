@@ -111,10 +111,12 @@ def test_of_boxes_that_cover_each_other_the_best_is_told() -> None:
     scores = torch.tensor([[[3.0, -9, -9], [4, -9, -9], [-9, 2, -9]]])
     task = Detect(LABELS, least=0.5)
 
-    told = task.decode({"scores": scores, "boxes": torch.zeros(1, 3, 4), "anchors": anchors}, files=["a.jpg"])[0]
+    told = task.decode(
+        {"scores": scores, "boxes": torch.zeros(1, 3, 4), "anchors": anchors}, files=["a.jpg"], sizes=[(50, 100)]
+    )[0]
 
     assert (told.file, told.labels) == ("a.jpg", ("circle", "square"))
-    assert told.pixels(100, 50)[0] == pytest.approx((10, 5, 50, 26))
+    assert told.pixels[0] == pytest.approx((10, 5, 50, 26))
 
 
 def test_precision_is_one_for_the_truth_and_falls_with_every_miss() -> None:

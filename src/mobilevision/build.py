@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 
+from mobilevision import zoo
 from mobilevision.architecture import Arch
 from mobilevision.cost import params
-from mobilevision.data.check import check
 from mobilevision.data.dataset import Data, Sample
-from mobilevision.data.folders import list_source
 from mobilevision.deploy.artifact import Artifact, facts_path
 from mobilevision.deploy.exporting import export, file_name
 from mobilevision.deploy.formats import find_format, find_precision
@@ -21,6 +20,9 @@ from mobilevision.errors import InputError, UsageError
 from mobilevision.models import create_model
 from mobilevision.pages.report import report
 from mobilevision.run import Run
+from mobilevision.tasks.base import Task
+from mobilevision.tasks.catalog import check_data, has_splits, headed
+from mobilevision.tasks.figures import headline
 from mobilevision.tasks.measure import measure
 from mobilevision.timing.clock import bench
 from mobilevision.train.loop import fit
@@ -57,8 +59,9 @@ def build(
     A build that was stopped goes on where it was when it is asked for again with the same `out`.
 
     Args:
-        data: a folder of class folders, a CSV file, or "sample:digits".
-        arch: the network, or its name.
+        data: a folder of class folders, a CSV file, or "sample:digits"; for boxes and masks see `check_boxes` and
+            `check_masks` of `mobilevision.data`.
+        arch: the network, or its name; where its head does not do the task, it gets the task's usual one.
         task: what it is asked to do.
         to: formats to write.
         precision: what the files compute with; each format is written in each.
@@ -78,7 +81,7 @@ def build(
         find_format(name).need_exporter()
     run = train(data, arch=arch, task=task, weights=weights, recipe=recipe, out=out, seed=seed, device=device, say=say)
     metrics = evaluate(run.folder)
-    say(f"measured on {metrics['count']} {metrics['split']} pictures: top-1 {metrics['top1']:.1%}")
+    say(f"measured on {metrics['count']} {metrics['split']} pictures: {headline(metrics)}")
     for name in to:
         for number in precision:
             finish(run, name, precision=number, say=say)
@@ -100,11 +103,11 @@ def train(
     say: Say = tell,
 ) -> Run:
     """Check the data, make the network, train it; the arguments are those of `build`, `precision` is the training's."""
-    found = check(data, seed=seed)
+    found = check_data(task, data, seed=seed)
     for line in (*(f"set aside {each.file}: {each.reason}" for each in found.set_aside[:SHOWN]), *found.warnings):
         say(line)
     torch.manual_seed(seed)
-    network = create_model(arch, pretrained=weights or False, num_classes=len(found.labels))
+    network = create_model(_headed(arch, task), pretrained=weights or _tag(arch), num_classes=len(found.labels))
     folder = Path(out) if out else fresh_folder(data)
     say(
         f"training {network.arch.name} on {len(found.train)} pictures of {len(found.labels)} classes in {folder}; "
@@ -131,9 +134,9 @@ def evaluate(source: str | Path, data: str | Path | None = None) -> dict[str, An
     model, run = load(source), _run_of(Path(source))
     own = run is not None and (data is None or str(data) == run.read("data")["source"])
     if run is not None and own:
-        split, found = "", _own_data(run)
+        split, found = "", _own_data(run, model.task)
     elif data is not None:
-        split, found = _split_of(data), check(data).relabeled(model.labels)
+        split, found = _split_of(model.task, data), check_data(model.task.name, data).relabeled(model.labels)
     else:
         raise UsageError(f"{source} lies in no run, so its data is not known; give the data to measure on")
     split = split or ("test" if found.test else "validation")
@@ -190,9 +193,9 @@ def _run_of(source: Path) -> Run | None:
     return Run.open(folder) if (folder / "arch.json").is_file() else None
 
 
-def _own_data(run: Run) -> Data:
+def _own_data(run: Run, task: Task) -> Data:
     facts = run.read("data")
-    found = check(facts["source"], seed=facts["seed"])
+    found = check_data(task.name, facts["source"], seed=facts["seed"])
     if found.digest != facts["digest"]:
         raise InputError(
             f"{facts['source']} is no longer what {run.folder} was trained on; give the data to measure on"
@@ -200,9 +203,19 @@ def _own_data(run: Run) -> Data:
     return found
 
 
-def _split_of(data: str | Path) -> str:
+def _headed(arch: str | Arch, task: str) -> Arch:
+    """The network under a head for the task."""
+    return headed(arch if isinstance(arch, Arch) else zoo.arch(arch.partition(".")[0]), task)
+
+
+def _tag(arch: str | Arch) -> str | bool:
+    """The tag of weights in a network's name, as in "mobilenetv2_100.ra_in1k"; False if there is none."""
+    return (not isinstance(arch, Arch) and arch.partition(".")[2]) or False
+
+
+def _split_of(task: Task, data: str | Path) -> str:
     """The word "all" if a data set has no splits of its own, else "" for the usual split."""
-    return "" if any(entry.split for entry in list_source(data).entries) else "all"
+    return "" if has_splits(task.name, data) else "all"
 
 
 def _samples(found: Data, split: str) -> tuple[Sample, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal, overload
+from typing import Literal, TypeGuard, overload
 
 import torch
 from PIL import Image
@@ -19,8 +19,8 @@ from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import InputError, UsageError
 from mobilevision.network import Features, Network
 from mobilevision.run import Run
-from mobilevision.tasks.catalog import read_task
-from mobilevision.tasks.classify import Classify, Prediction
+from mobilevision.tasks.base import Task, Told
+from mobilevision.tasks.catalog import read_task, task_of
 from mobilevision.weights.load import load_weights_
 from mobilevision.weights.pretrained import HUB, Pretrained, from_file, from_folder, from_hub
 from mobilevision.weights.pretrained import pretrained as pretrained_for
@@ -106,17 +106,17 @@ class Model:
     """What predicts: a network with its task, the names of its classes and what it expects of a picture."""
 
     network: Network
-    task: Classify
+    task: Task
     labels: tuple[str, ...]
     preprocessing: Preprocessing
 
-    def predict(self, source: Picture | Sequence[Picture], *, topk: int = 5) -> Prediction | list[Prediction]:
+    def predict(self, source: Picture | Sequence[Picture], *, topk: int | None = None) -> Told | list[Told]:
         """What the network says of a picture, or of each of several.
 
         Args:
             source: a picture's file or a Pillow image; or a folder or a list of them. Files of a folder that cannot be
                 read are left out with a warning.
-            topk: labels a picture.
+            topk: labels or boxes a picture at most; None has the task's usual number.
 
         Returns:
             One prediction for one picture, else a list in the order given (a folder's: by name).
@@ -125,23 +125,45 @@ class Model:
             UsageError: if there is no such file or folder.
             InputError: if the picture cannot be read, or no picture of a folder.
         """
-        if isinstance(source, (str, Path)) and Path(source).is_dir():
-            told = self._told(_readable(find_pictures(source)), topk)
-            if not told:
-                raise InputError(f"none of the pictures of {source} can be read; the warnings tell why")
-            return told
-        if isinstance(source, (str, Path, Image.Image)):
-            return self._told([_opened(source)], topk)[0]
-        return self._told((_opened(one) for one in source), topk)
-
-    @torch.no_grad()
-    def _told(self, pictures: Iterable[Named], topk: int) -> list[Prediction]:
-        network, told = self.network.eval(), []
-        like = next(network.parameters())
-        for some in _batches(iter(pictures), BATCH):
-            x = torch.stack([self.preprocessing.tensor(image) for _, image in some]).to(like)
-            told += self.task.decode(network(x), topk, files=[file for file, _ in some])
+        told = [one for _, one in self.each(pictures_of(source), topk=topk)]
+        if isinstance(source, (str, Path, Image.Image)) and not _is_folder(source):
+            return told[0]
+        if not told and isinstance(source, (str, Path)):
+            raise InputError(f"none of the pictures of {source} can be read; the warnings tell why")
         return told
+
+    def each(
+        self, pictures: Iterable[Named], *, topk: int | None = None, batch: int = BATCH
+    ) -> Iterator[tuple[Image.Image, Told]]:
+        """Each picture with what the network says of it, as they come: a folder's, or the frames of a video.
+
+        Args:
+            pictures: with their names.
+            topk: labels or boxes a picture at most; None has the task's usual number.
+            batch: pictures that run together; 1 waits for no other.
+        """
+        network = self.network.eval()
+        like, prepared = next(network.parameters()), self.task.picture(self.preprocessing)
+        for some in _batches(iter(pictures), batch):
+            files, images = [file for file, _ in some], [image for _, image in some]
+            with torch.no_grad():
+                outputs = network(torch.stack([prepared(image) for image in images]).to(like))
+            sizes = [(image.height, image.width) for image in images]
+            yield from zip(images, self.task.decode(outputs, topk, files=files, sizes=sizes), strict=True)
+
+
+def pictures_of(source: Picture | Sequence[Picture]) -> Iterator[Named]:
+    """The pictures that `Model.predict` takes, opened one after another; unreadable ones of a folder with a warning.
+
+    Raises:
+        UsageError: if there is no such file or folder.
+        InputError: if a picture cannot be read, or a folder holds none.
+    """
+    if _is_folder(source):
+        return _readable(find_pictures(source))
+    if isinstance(source, (str, Path, Image.Image)):
+        return iter([_opened(source)])
+    return (_opened(one) for one in source)
 
 
 def open_model(source: str | Path, *, weights: str | Path | None = None) -> Model:
@@ -163,7 +185,8 @@ def open_model(source: str | Path, *, weights: str | Path | None = None) -> Mode
     network = create_model(str(source), pretrained=weights or True)
     if network.outputs == 0:
         raise InputError(f"the weights of {source} have no scores; fine-tune them with classes of your own first")
-    return Model(network.eval(), Classify(network.labels), network.labels, network.preprocessing)
+    task = task_of(network.arch, network.labels)
+    return Model(network.eval(), task, network.labels, network.preprocessing)
 
 
 def with_channels(preprocessing: Preprocessing, channels: int) -> Preprocessing | None:
@@ -198,9 +221,7 @@ def _opened_path(path: Path, weights: str | Path | None) -> Model:
     network = Network(found.arch, len(labels), channels=found.preprocessing.channels)
     network.labels, network.preprocessing = labels, found.preprocessing
     load_weights_(network, state)
-    task = read_task(Run.open(path).read("task")) if (path / "task.json").is_file() else Classify(labels)
-    if not isinstance(task, Classify):
-        raise UsageError(f"{path} is a run of {task.name}; only classify predicts labels")
+    task = read_task(Run.open(path).read("task")) if (path / "task.json").is_file() else task_of(found.arch, labels)
     return Model(network.eval(), task, labels, found.preprocessing)
 
 
@@ -226,6 +247,10 @@ def _chosen(arch: Arch, indices: Sequence[int] | None) -> list[Tap]:
     if not indices or any(not -len(taps) <= i < len(taps) for i in indices):
         raise UsageError(f"out_indices {list(indices)} are not among the {len(taps)} maps of {arch.name}; count from 0")
     return [taps[i] for i in sorted({i % len(taps) for i in indices})]
+
+
+def _is_folder(source: object) -> TypeGuard[str | Path]:
+    return isinstance(source, (str, Path)) and Path(source).is_dir()
 
 
 def _opened(source: Picture) -> Named:

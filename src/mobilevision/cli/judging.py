@@ -9,7 +9,7 @@ import typer
 
 from mobilevision.cli.answer import Answer
 from mobilevision.cli.options import RunOrFile, Threads, Weights, words
-from mobilevision.cli.words import told_metrics, told_prediction, told_timing
+from mobilevision.cli.words import told_metrics, told_timing
 from mobilevision.errors import UsageError, nearest
 
 SAVES = ("json", "csv")
@@ -19,7 +19,7 @@ def evaluate(
     source: RunOrFile,
     data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="Default: the data of the run.")] = None,
 ) -> Answer:
-    """Measure a run or an exported file on pictures it was not trained on: top-1, top-5, every class, confusion."""
+    """Measure a run or an exported file on pictures it was not trained on: its scores, and those of every class."""
     from mobilevision.build import evaluate as measure
 
     metrics = measure(source, data)
@@ -31,7 +31,9 @@ def predict(
     pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="Pictures, or folders of them.")],
     *,
     weights: Weights = None,
-    topk: Annotated[int, typer.Option(min=1, help="Labels a picture.")] = 5,
+    topk: Annotated[
+        int | None, typer.Option(min=1, help="Labels a picture (default: 5), or boxes (default: all that are likely).")
+    ] = None,
     save: Annotated[
         str, typer.Option(metavar="json,csv", help="Also write predictions.json, or a CSV sorted by label (an album).")
     ] = "",
@@ -46,12 +48,13 @@ def predict(
             raise UsageError(f"there is no picture {picture}; give the path of a picture or of a folder of pictures")
     from mobilevision.deploy.load import load
 
-    model, told = load(source, weights=weights), []
+    model, said = load(source, weights=weights), []
     for picture in pictures:
         answer = model.predict(picture, topk=topk)
-        told += [each.facts() for each in (answer if isinstance(answer, list) else [answer])]
+        said += answer if isinstance(answer, list) else [answer]
+    told = [each.facts() for each in said]
     saved = [str(_saved(told, kind, folder=_home(source))) for kind in kinds]
-    lines = [*map(told_prediction, told), *(f"saved {path}" for path in saved)]
+    lines = [*(f"{each.file}  {each.words()}" for each in said), *(f"saved {path}" for path in saved)]
     return Answer({"predictions": told, "saved": saved}, "\n".join(lines))
 
 

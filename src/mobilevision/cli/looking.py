@@ -40,10 +40,9 @@ def show(
 
 def check(data: Source, *, task: Task = "classify", seed: Seed = 0) -> Answer:
     """Look at every picture and every label, and say what is wrong before any training."""
-    from mobilevision.data.check import check as look
-    from mobilevision.tasks.catalog import make_task
+    from mobilevision.tasks.catalog import check_data, make_task
 
-    found = look(data, seed=seed)
+    found = check_data(task, data, seed=seed)
     facts = make_task(task, found.labels, multilabel=found.multilabel).facts() | found.facts()
     return Answer(facts, told_data(facts))
 

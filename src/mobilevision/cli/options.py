@@ -22,14 +22,16 @@ Version = Annotated[
 Source = Annotated[
     str,
     typer.Argument(
-        metavar="DATA", help="A folder with a folder of pictures for each class, a CSV of file,label, or sample:digits."
+        metavar="DATA",
+        help="A folder with a folder of pictures for each class, a CSV of file,label, or sample:digits; boxes as COCO "
+        "JSON, Pascal VOC or YOLO; masks as folders images and masks, or COCO JSON; or sample:shapes.",
     ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 RunOrFile = Annotated[Path, typer.Argument(metavar="RUN|FILE", help="The folder of a run, or an exported file.")]
 
 Arch = Annotated[str, typer.Option(help="Name of the network (see: mobilevision list), or an arch.json.")]
-Task = Annotated[str, typer.Option(help="What the network is asked to do: classify.")]
+Task = Annotated[str, typer.Option(help="What the network is asked to do: classify, detect or segment.")]
 Weights = Annotated[
     str | None,
     typer.Option(metavar="FILE|TAG", help="Weights to start from: a file, a published tag, or hf-hub:owner/name."),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mobilevision.tasks.figures import headline, share_of
+
 SHOWN = 5  # files set aside, or classes, that are shown; the facts have them all
 
 
 def told_data(facts: Mapping[str, Any]) -> str:
     """What a check found."""
     pictures = facts["pictures"]
-    classes = f"{len(facts['labels'])} classes" + (", several to a picture" if facts["multilabel"] else "")
+    classes = f"{len(facts['labels'])} classes" + (", several to a picture" if facts.get("multilabel") else "")
     aside = facts["set_aside"]
     lines = [
         f"{facts['source']}: {classes}; {_splits(pictures)}",
@@ -30,12 +32,14 @@ def told_data(facts: Mapping[str, Any]) -> str:
 
 def told_metrics(metrics: Mapping[str, Any]) -> str:
     """How good something is."""
-    rows = sorted(metrics["per_class"], key=lambda row: row["accuracy"])
+    rows = [(row, share_of(row)) for row in metrics.get("per_class", ())]
+    there = sorted(((row, share) for row, share in rows if share is not None), key=lambda pair: pair[1])
+    loss = f", loss {metrics['loss']:.4f}" if "loss" in metrics else ""
     return "\n".join(
         [
-            f"top-1 {metrics['top1']:.1%}  top-5 {metrics['top5']:.1%}  loss {metrics['loss']:.4f}  "
-            f"on {metrics['count']:,} pictures ({metrics['split']})",
-            *(f"  {row['label']:<24} {row['accuracy']:7.1%} of {row['count']:,}" for row in rows),
+            f"{headline(metrics)}{loss} on {metrics['count']:,} pictures ({metrics['split']})",
+            *(f"  {row['label']:<24} {share:7.1%} of {row['count']:,}" for row, share in there),
+            *(f"  {row['label']:<24}    none" for row, share in rows if share is None),
         ]
     )
 
@@ -66,12 +70,6 @@ def told_timing(timing: Mapping[str, Any]) -> str:
     )
 
 
-def told_prediction(facts: Mapping[str, Any]) -> str:
-    """A picture's labels in one line, best first."""
-    pairs = zip(facts["labels"], facts["scores"], strict=True)
-    return f"{facts['file']}  " + ", ".join(f"{label} {score:.2f}" for label, score in pairs)
-
-
 def told_run(facts: Mapping[str, Any]) -> str:
     """What a run has come to."""
     data, metrics = facts["data"], facts["metrics"]
@@ -82,10 +80,7 @@ def told_run(facts: Mapping[str, Any]) -> str:
         f"network  {facts['arch']}, {facts['params'] / 1e6:.2f} M parameters, recipe {facts['recipe']}",
     ]
     if metrics:
-        lines.append(
-            f"scores   top-1 {metrics['top1']:.1%}, top-5 {metrics['top5']:.1%} "
-            f"on {metrics['count']:,} {metrics['split']} pictures"
-        )
+        lines.append(f"scores   {headline(metrics)} on {metrics['count']:,} {metrics['split']} pictures")
     lines += [f"file     {told_file(file)}" for file in facts["files"]]
     if facts["report"]:
         lines.append(f"report   {facts['report']}")

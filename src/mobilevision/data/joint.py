@@ -30,6 +30,11 @@ def stretched(preprocessing: Preprocessing) -> Joint:
     return Steps(preprocessing, _resize(preprocessing))
 
 
+def alone(preprocessing: Preprocessing) -> Callable[[Image.Image], Tensor]:
+    """The same for a picture with nothing that belongs to it. Gives shape (channels, height, width)."""
+    return Alone(stretched(preprocessing))
+
+
 def varied(preprocessing: Preprocessing, augment: Augment) -> Joint:
     """For training: a crop of the area and ratio that `augment` draws, mirrored, with other colors.
 
@@ -87,6 +92,18 @@ class Steps:
         if "boxes" in moved:
             moved = _sound(moved)
         return moved | {"image": self.preprocessing.normalized(moved["image"])}
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A joint transform of a picture alone."""
+
+    joint: Joint
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        """The tensor of a picture. Shape: (channels, height, width)."""
+        tensor: Tensor = self.joint({"image": image})["image"]
+        return tensor
 
 
 def _sound(scene: Scene) -> Scene:

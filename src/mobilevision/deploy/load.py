@@ -16,8 +16,7 @@ from mobilevision.deploy.runtime import open_file, scores
 from mobilevision.errors import InputError, UsageError
 from mobilevision.models import Model, open_model
 from mobilevision.network import Network
-from mobilevision.tasks.catalog import read_task
-from mobilevision.tasks.classify import Classify
+from mobilevision.tasks.catalog import read_filed
 
 
 def load(source: str | Path, *, weights: str | Path | None = None) -> Model:
@@ -55,9 +54,7 @@ def load_file(file: Path, *, threads: int = 1) -> Model:
             f"{file} does not hold its {', '.join(sorted(missing))}: it is cut short, or was not exported by "
             "mobilevision; export it again"
         )
-    task = read_task(runner.card)
-    if not isinstance(task, Classify):
-        raise UsageError(f"{file} was made to {task.name}; only classify predicts labels")
+    task = read_filed(runner.card)
     preprocessing = Preprocessing.read(runner.card["preprocessing"])
     network = cast(Network, FileNetwork(runner))  # called as one, which is all that predicting asks
     return Model(network=network, task=task, labels=task.labels, preprocessing=preprocessing)
@@ -72,5 +69,5 @@ class FileNetwork(nn.Module):
         self.here = nn.Parameter(torch.zeros(0), requires_grad=False)  # callers ask parameters for device and dtype
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Shape: (N, channels, H, W) -> (N, outputs)."""
+        """Shape: (N, channels, H, W) -> (N, ...), what the file gives first."""
         return torch.from_numpy(scores(self.runner, pictures.detach().cpu().numpy()))

@@ -17,8 +17,7 @@ from mobilevision.pages.picture import picture
 from mobilevision.pages.terminal import Listing, show
 from mobilevision.pages.thumbnails import thumbnail
 from mobilevision.pages.words import describe, kind
-
-NAMES = {"top1": "top-1", "top5": "top-5"}  # of metrics, where an underscore is not all that needs a change
+from mobilevision.tasks.figures import COUNTED, HEADLINES, NAMES, first_of, title
 
 
 class Figure(NamedTuple):
@@ -100,6 +99,12 @@ class Chapter:
     def name(self) -> str:
         """The run's."""
         return self.facts.name
+
+    @property
+    def score(self) -> Figure | None:
+        """How good the run is, by the figure that its task is known by; None if it was not measured."""
+        name = first_of(self.facts.part("metrics"))
+        return self.figures[0] if name else None
 
     @property
     def sentence(self) -> str:
@@ -204,12 +209,15 @@ def _figures(facts: RunFacts, listing: Listing | None) -> list[Figure]:
 
 
 def _accuracy(metrics: dict[str, Any]) -> list[Figure]:
-    if "top1" not in metrics:
+    name = first_of(metrics)
+    if not name:
         return []
     count = int(metrics.get("count", 0))
-    low, high = quantities.wilson(metrics["top1"], count)
     of = f"{count} {metrics.get('split', '')} pictures".replace("  ", " ")
-    return [Figure("Top-1", quantities.percent(metrics["top1"]), f"{interval(low, high)} (95 %), {of}")]
+    if name not in COUNTED:
+        return [Figure(title(name), quantities.percent(metrics[name]), of)]
+    low, high = quantities.wilson(metrics[name], count)
+    return [Figure(title(name), quantities.percent(metrics[name]), f"{interval(low, high)} (95 %), {of}")]
 
 
 def interval(low: float, high: float) -> str:
@@ -228,7 +236,7 @@ def _charts(facts: RunFacts) -> list[tuple[str, str]]:
     share: Callable[[float], str] = lambda value: f"{100 * value:.3g} %"  # noqa: E731
     wanted = (  # title, (key, name) of each curve, form
         ("Loss", (("train_loss", "training"), ("loss", "validation")), plain),
-        ("Accuracy", (("top1", "top-1"), ("top5", "top-5")), share),
+        ("Accuracy", tuple((name, NAMES[name]) for name in HEADLINES), share),
         ("Learning rate", (("learning_rate", "learning rate"),), plain),
     )
     drawn = [

@@ -18,6 +18,7 @@ from mobilevision.pages.charts import Series, curves
 from mobilevision.pages.facts import RunFacts, read_facts
 from mobilevision.pages.terminal import shape_text
 from mobilevision.run import Run
+from mobilevision.tasks.figures import first_of, title
 
 TEMPLATES = Path(__file__).parent / "templates"
 THUMBNAILS = 240  # pictures in a page, some 4 kB each
@@ -107,14 +108,16 @@ def _title(found: Sequence[RunFacts]) -> str:
 
 
 def _compared(found: Sequence[RunFacts]) -> str:
-    """The accuracy of every run over its epochs."""
+    """How good every run was over its epochs, by the figure that most of them are known by."""
+    names = [name for facts in found if (name := first_of(facts.part("metrics")))]
+    if not names:
+        return ""
+    name = max(names, key=names.count)
     series = [
-        Series(
-            facts.name, [(line["epoch"], line["top1"]) for line in facts.history if {"epoch", "top1"} <= line.keys()]
-        )
+        Series(facts.name, [(line["epoch"], line[name]) for line in facts.history if {"epoch", name} <= line.keys()])
         for facts in found
     ]
-    return curves("Top-1 accuracy of each run", series, across="epoch", form=lambda share: f"{100 * share:.0f} %")
+    return curves(f"{title(name)} of each run", series, across="epoch", form=lambda share: f"{100 * share:.0f} %")
 
 
 def _notes(found: Sequence[RunFacts]) -> list[str]:

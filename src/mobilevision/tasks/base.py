@@ -1,8 +1,11 @@
 """What a task is: the little that training, evaluation and distillation ask of it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -15,6 +18,20 @@ Predict = Callable[[Tensor], Any]
 
 Batches = Iterable[tuple[Tensor, Any]]
 """Pictures, shape (N, channels, H, W), with their targets."""
+
+
+class Told(Protocol):
+    """What a network says of one picture, whatever the task."""
+
+    @property
+    def file(self) -> str:
+        """The picture's file; "" if it has none."""
+
+    def facts(self) -> dict[str, Any]:
+        """All of it as plain JSON."""
+
+    def words(self) -> str:
+        """The same in one line for people, without the file."""
 
 
 class Task(Protocol):
@@ -38,6 +55,9 @@ class Task(Protocol):
 
     def facts(self) -> dict[str, Any]:
         """The task as plain JSON."""
+
+    def picture(self, preprocessing: Preprocessing) -> Callable[[Image.Image], Tensor]:
+        """How a picture alone is prepared, just as `evaluation` does it. Gives shape (channels, height, width)."""
 
     def evaluation(self, preprocessing: Preprocessing) -> Any:
         """How a sample is prepared for evaluation: a transform for `batches`."""
@@ -77,6 +97,23 @@ class Task(Protocol):
             targets: what the loader gave with the pictures.
             smoothing: share of the target that is spread over all classes.
             weights: how much each class counts. Shape: (outputs,).
+        """
+
+    def decode(
+        self,
+        outputs: Any,
+        topk: int | None = None,
+        *,
+        files: Sequence[str] = (),
+        sizes: Sequence[Sequence[int]] = (),
+    ) -> Sequence[Told]:
+        """What a network says of each picture.
+
+        Args:
+            outputs: of the network.
+            topk: labels or boxes a picture at most; None has the task's usual number.
+            files: the pictures' files, in order.
+            sizes: the pictures' heights and widths, in order.
         """
 
     def weights(self, samples: Sequence[Sample]) -> Tensor:

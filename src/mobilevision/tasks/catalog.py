@@ -4,14 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mobilevision.data.boxes import check_boxes
+from mobilevision.architecture import Arch
+from mobilevision.blocks import LRASPP, Classifier, DeepLabV3, Head, RetinaNetLite, SSDLite
+from mobilevision.data.boxes import check_boxes, list_boxes, read_boxes
 from mobilevision.data.check import check
 from mobilevision.data.dataset import Data
-from mobilevision.data.masks import check_masks
+from mobilevision.data.folders import list_source, read_data
+from mobilevision.data.masks import check_masks, list_masks, read_masks
 from mobilevision.errors import InputError, UsageError, nearest
 from mobilevision.tasks.base import Task
 from mobilevision.tasks.classify import Classify
 from mobilevision.tasks.detect import Detect
+from mobilevision.tasks.filed import FiledDetect, FiledSegment
 from mobilevision.tasks.segment import Segment
 
 
@@ -20,21 +24,63 @@ class Kind(NamedTuple):
 
     Attributes:
         read: the task of its facts.
+        filed: the task that reads what exported files give, of its facts.
         check: the data it learns from, every picture of it opened.
+        data: the same as it is listed, no picture opened.
+        lists: what a source lists, before it is split.
+        heads: the heads that do it.
+        headed: a network under the head that does it, if its own does not.
     """
 
     read: Callable[[Mapping[str, Any]], Task]
+    filed: Callable[[Mapping[str, Any]], Task]
     check: Callable[..., Data]
+    data: Callable[..., Data]
+    lists: Callable[[str | Path], Any]
+    heads: tuple[type[Head], ...]
+    headed: Callable[[Arch], Arch]
 
 
-def _classify(facts: Mapping[str, Any]) -> Task:
-    return Classify(tuple(facts["labels"]), facts["multilabel"])
+def _classifier(arch: Arch) -> Arch:
+    return arch.with_head(Classifier())
+
+
+def _detector(arch: Arch) -> Arch:
+    return arch.with_head(SSDLite())
+
+
+def _segmenter(arch: Arch) -> Arch:
+    return arch.dilated(16).with_head(LRASPP())
 
 
 TASKS: dict[str, Kind] = {
-    "classify": Kind(_classify, check),
-    "detect": Kind(Detect.read, check_boxes),
-    "segment": Kind(Segment.read, check_masks),
+    "classify": Kind(
+        read=Classify.read,
+        filed=Classify.read,
+        check=check,
+        data=read_data,
+        lists=list_source,
+        heads=(Classifier,),
+        headed=_classifier,
+    ),
+    "detect": Kind(
+        read=Detect.read,
+        filed=FiledDetect.read,
+        check=check_boxes,
+        data=read_boxes,
+        lists=list_boxes,
+        heads=(SSDLite, RetinaNetLite),
+        headed=_detector,
+    ),
+    "segment": Kind(
+        read=Segment.read,
+        filed=FiledSegment.read,
+        check=check_masks,
+        data=read_masks,
+        lists=list_masks,
+        heads=(LRASPP, DeepLabV3),
+        headed=_segmenter,
+    ),
 }
 
 
@@ -53,10 +99,24 @@ def read_task(facts: Mapping[str, Any]) -> Task:
     Raises:
         InputError: if a fact is missing.
     """
+    return _read(facts, "read")
+
+
+def read_filed(facts: Mapping[str, Any]) -> Task:
+    """The task that the card of an exported file tells: it reads what the file gives.
+
+    Raises:
+        InputError: if a fact is missing.
+    """
+    return _read(facts, "filed")
+
+
+def _read(facts: Mapping[str, Any], way: str) -> Task:
     try:
-        return _kind(facts["task"]).read(facts)
+        task: Task = getattr(_kind(facts["task"]), way)(facts)
     except KeyError as error:
-        raise InputError(f"the facts of this task have no {error}; train or build the run again") from None
+        raise InputError(f"the facts of this task have no {error}; train, build or export it again") from None
+    return task
 
 
 def check_data(name: str, source: str | Path, *, seed: int = 0) -> Data:
@@ -67,6 +127,48 @@ def check_data(name: str, source: str | Path, *, seed: int = 0) -> Data:
         InputError: if it holds nothing to train on.
     """
     return _kind(name).check(source, seed=seed)
+
+
+def data_of(name: str, source: str | Path, *, seed: int = 0) -> Data:
+    """The data at `source` for the task called `name`, as it is listed: no picture is opened.
+
+    Raises:
+        UsageError: if there is no such task or source.
+        InputError: if it holds nothing to train on.
+    """
+    return _kind(name).data(source, seed=seed)
+
+
+def has_splits(name: str, source: str | Path) -> bool:
+    """Whether the data at `source` says itself which pictures are for training.
+
+    Raises:
+        UsageError: if there is no such task or source.
+        InputError: if it is no data of this task.
+    """
+    return any(entry.split for entry in _kind(name).lists(source).entries)
+
+
+def headed(arch: Arch, name: str) -> Arch:
+    """The network under a head that does the task called `name`: its own if that does, else the task's usual one.
+
+    Raises:
+        UsageError: if there is no such task, or the head cannot stand on this network.
+    """
+    kind = _kind(name)
+    return arch if isinstance(arch.head, kind.heads) else kind.headed(arch)
+
+
+def task_of(arch: Arch, labels: Sequence[str]) -> Task:
+    """The task that the head of `arch` does, for these classes.
+
+    Raises:
+        UsageError: if no task knows this head.
+    """
+    for name, kind in TASKS.items():
+        if isinstance(arch.head, kind.heads):
+            return make_task(name, labels)
+    raise UsageError(f"no task is done by the head {type(arch.head).__name__} of {arch.name}; name the task by a run")
 
 
 def _kind(name: str) -> Kind:

@@ -1,10 +1,13 @@
 """Classification: one label a picture, or several."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
@@ -15,6 +18,9 @@ from mobilevision.data.loaders import Transform, class_weights, loader
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import InputError, UsageError
 from mobilevision.tasks.base import Batches, Predict
+
+USUAL = 5
+"""Labels told of a picture, if nobody says how many."""
 
 EXAMPLES = 8
 """Pictures shown of each sort, right and wrong."""
@@ -48,6 +54,10 @@ class Prediction:
         """The prediction as plain JSON."""
         return asdict(self) | {"label": self.label, "score": self.score}
 
+    def words(self) -> str:
+        """The labels with their probabilities, best first."""
+        return ", ".join(f"{label} {score:.2f}" for label, score in zip(self.labels, self.scores, strict=True))
+
 
 @dataclass(frozen=True)
 class Classify:
@@ -77,6 +87,15 @@ class Classify:
     def facts(self) -> dict[str, Any]:
         """The task as plain JSON."""
         return {"task": self.name, "labels": list(self.labels), "multilabel": self.multilabel}
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any]) -> Classify:
+        """The task that `facts` told."""
+        return cls(tuple(facts["labels"]), facts["multilabel"])
+
+    def picture(self, preprocessing: Preprocessing) -> Callable[[Image.Image], Tensor]:
+        """How a picture alone is prepared."""
+        return preprocessing.tensor
 
     def evaluation(self, preprocessing: Preprocessing) -> Transform:
         """How a picture is prepared for evaluation."""
@@ -144,17 +163,26 @@ class Classify:
         """Each class on its own if there may be several labels, else together 1. Shape: (N, outputs), both."""
         return scores.sigmoid() if self.multilabel else scores.softmax(-1)
 
-    def decode(self, scores: Tensor, topk: int = 5, *, files: Sequence[str] = ()) -> list[Prediction]:
+    def decode(
+        self,
+        outputs: Tensor,
+        topk: int | None = None,
+        *,
+        files: Sequence[str] = (),
+        sizes: Sequence[Sequence[int]] = (),
+    ) -> list[Prediction]:
         """The best labels of each picture.
 
         Args:
-            scores: shape (N, outputs).
-            topk: labels a picture, at most as many as there are.
+            outputs: scores. Shape: (N, outputs).
+            topk: labels a picture, at most as many as there are; None has 5.
             files: the pictures' files, in order.
+            sizes: of no meaning here.
         """
+        scores = outputs
         if scores.ndim != 2 or scores.shape[1] != self.outputs:
             raise InputError(f"scores of shape {tuple(scores.shape)} do not fit {self.outputs} labels")
-        best = self.probabilities(scores.float()).topk(min(topk, self.outputs), dim=-1)
+        best = self.probabilities(scores.float()).topk(min(topk or USUAL, self.outputs), dim=-1)
         names = list(files) or [""] * len(scores)
         return [
             Prediction(file, tuple(self.labels[i] for i in classes), tuple(values))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision.ops import batched_nms
 
 from mobilevision.data.augment import Augment
 from mobilevision.data.dataset import Sample
-from mobilevision.data.joint import Joint, stretched, varied
+from mobilevision.data.joint import Joint, alone, stretched, varied
 from mobilevision.data.loaders import class_weights
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.data.scene_loader import box_loader
-from mobilevision.data.scenes import Truth
+from mobilevision.data.scenes import Box, Truth
 from mobilevision.errors import InputError, UsageError
 from mobilevision.tasks.base import Batches, Predict
 from mobilevision.tasks.coding import decode
@@ -40,20 +42,32 @@ class Detections:
         labels: names of classes.
         scores: their probabilities.
         boxes: left, top, right and bottom as fractions of the picture's width and height.
+        size: height and width of the picture in pixels; (1, 1) if they are not known.
     """
 
     file: str
     labels: tuple[str, ...]
     scores: tuple[float, ...]
-    boxes: tuple[tuple[float, float, float, float], ...]
+    boxes: tuple[Box, ...]
+    size: tuple[int, int] = (1, 1)
 
-    def pixels(self, width: int, height: int) -> list[tuple[float, float, float, float]]:
-        """The boxes in pixels of a picture."""
+    @property
+    def pixels(self) -> list[Box]:
+        """The boxes in pixels of the picture."""
+        height, width = self.size
         return [(x1 * width, y1 * height, x2 * width, y2 * height) for x1, y1, x2, y2 in self.boxes]
 
     def facts(self) -> dict[str, Any]:
-        """The detections as plain JSON."""
-        return asdict(self)
+        """The detections as plain JSON; "pixels" are the boxes in the picture's pixels."""
+        return asdict(self) | {"pixels": self.pixels}
+
+    def words(self) -> str:
+        """How many of each class, and how sure of the surest."""
+        surest: dict[str, list[float]] = {}
+        for label, score in zip(self.labels, self.scores, strict=True):
+            surest.setdefault(label, []).append(score)
+        told = [f"{len(scores)} x {label} (up to {max(scores):.2f})" for label, scores in surest.items()]
+        return ", ".join(told) or "nothing"
 
 
 @dataclass(frozen=True)
@@ -69,6 +83,7 @@ class Detect:
         overlap: intersection over union above which the lesser of two boxes of a class is dropped.
         most: boxes a picture at most.
         candidates: boxes of each class that are compared at most.
+        sure: probability from which on a box is worth telling to people; precision counts them all.
     """
 
     labels: tuple[str, ...]
@@ -76,6 +91,7 @@ class Detect:
     overlap: float = 0.55
     most: int = 300
     candidates: int = 300
+    sure: float = 0.3
 
     name = "detect"
     goal = "map"
@@ -101,6 +117,10 @@ class Detect:
     def facts(self) -> dict[str, Any]:
         """The task as plain JSON."""
         return {"task": self.name} | asdict(self) | {"labels": list(self.labels)}
+
+    def picture(self, preprocessing: Preprocessing) -> Callable[[Image.Image], Tensor]:
+        """How a picture alone is prepared: stretched to the size."""
+        return alone(preprocessing)
 
     def evaluation(self, preprocessing: Preprocessing) -> Joint:
         """How a picture with boxes is prepared for evaluation: stretched to the size, nothing cut off."""
@@ -165,9 +185,18 @@ class Detect:
             raise InputError(f"scores in {columns} columns do not fit {self.outputs} labels")
         return STYLES[columns - self.outputs]
 
-    def found(self, outputs: dict[str, Tensor]) -> list[Found]:
-        """The boxes of each picture, best first: the likely ones, and of those that cover each other the best."""
+    def lost(self, outputs: Any, targets: Sequence[Truth]) -> dict[str, float]:
+        """The loss, by its name, if these outputs have one."""
+        return {"loss": self.loss(outputs, targets).item()}
+
+    def found(self, outputs: Any) -> list[Found]:
+        """The boxes of each picture, best first: the likely ones, and of those that cover each other the best.
+
+        Args:
+            outputs: of the network, see `forward`.
+        """
         style = self.style(outputs)
+        outputs = {name: value.cpu() for name, value in outputs.items()}
         chances = style.probabilities(outputs["scores"].float())  # (N, anchors, classes)
         boxes = decode(outputs["boxes"].float(), outputs["anchors"].float(), style.code).clamp(0, 1)
         return [self._best(*pair) for pair in zip(boxes, chances, strict=True)]
@@ -181,22 +210,32 @@ class Detect:
         return Found(boxes[kept], scores[kept], labels[kept])
 
     def decode(
-        self, outputs: dict[str, Tensor], topk: int | None = None, *, files: Sequence[str] = ()
+        self,
+        outputs: Any,
+        topk: int | None = None,
+        *,
+        files: Sequence[str] = (),
+        sizes: Sequence[Sequence[int]] = (),
     ) -> list[Detections]:
-        """What is found in each picture.
+        """What is found in each picture with some certainty.
 
         Args:
             outputs: of the network.
             topk: boxes a picture at most; None has `most`.
             files: the pictures' files, in order.
+            sizes: the pictures' heights and widths, in order.
         """
         found = self.found(outputs)
-        names = list(files) or [""] * len(found)
-        return [self._named(file, one, topk) for file, one in zip(names, found, strict=True)]
+        names, sides = list(files) or [""] * len(found), list(sizes) or [(1, 1)] * len(found)
+        return [
+            self._named(file, one.above(self.sure), topk, size)
+            for file, one, size in zip(names, found, sides, strict=True)
+        ]
 
-    def _named(self, file: str, found: Found, topk: int | None) -> Detections:
+    def _named(self, file: str, found: Found, topk: int | None, size: Sequence[int]) -> Detections:
         boxes, scores, labels = (x[:topk].tolist() for x in found)
-        return Detections(file, tuple(self.labels[i] for i in labels), tuple(scores), tuple(map(tuple, boxes)))
+        names = tuple(self.labels[i] for i in labels)
+        return Detections(file, names, tuple(scores), tuple(map(tuple, boxes)), (int(size[0]), int(size[1])))
 
     @torch.no_grad()
     def evaluate(self, predict: Predict, batches: Batches, *, files: Sequence[str] = ()) -> dict[str, Any]:
@@ -213,18 +252,28 @@ class Detect:
         """
         told: list[Found] = []
         truths: list[Truth] = []
-        losses = 0.0
+        losses = Counter[str]()
         for pictures, targets in batches:
-            outputs = {name: value.float().cpu() for name, value in predict(pictures).items()}
-            targets = [Truth(*(part.cpu() for part in truth)) for truth in targets]
+            outputs = predict(pictures)
             told += self.found(outputs)
-            truths += targets
-            losses += self.loss(outputs, targets).item() * len(pictures)
+            truths += [Truth(*(part.cpu() for part in truth)) for truth in targets]
+            losses.update({name: value * len(pictures) for name, value in self.lost(outputs, targets).items()})
         if not truths:
             raise InputError("there are no pictures to evaluate on")
         return {
             "count": len(truths),
-            "loss": losses / len(truths),
+            **{name: value / len(truths) for name, value in losses.items()},
             **average_precision(told, truths, self.labels),
-            "shown": [self._named(file, one, 20).facts() for file, one in zip(files[:SHOWN], told, strict=False)],
+            "shown": self._shown(files[:SHOWN], told, truths),
         }
+
+    def _shown(self, files: Sequence[str], told: Sequence[Found], truths: Sequence[Truth]) -> list[dict[str, Any]]:
+        """What is found in the first pictures, each with the true boxes."""
+        rows = []
+        for file, found, truth in zip(files, told, truths, strict=False):
+            size, real = truth.size.tolist(), Found(truth.boxes, torch.ones(len(truth.boxes)), truth.labels)
+            rows.append(
+                self._named(file, found.above(self.sure), None, size).facts()
+                | {"truth": self._named(file, real, None, size).facts()}
+            )
+        return rows

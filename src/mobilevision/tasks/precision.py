@@ -30,6 +30,11 @@ class Found(NamedTuple):
     scores: Tensor
     labels: Tensor
 
+    def above(self, least: float) -> Found:
+        """Those whose probability is at least `least`."""
+        keep = self.scores >= least
+        return Found(self.boxes[keep], self.scores[keep], self.labels[keep])
+
 
 def average_precision(found: Sequence[Found], truths: Sequence[Truth], labels: Sequence[str]) -> dict[str, Any]:
     """COCO's figures, from 0 to 1.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from mobilevision.data.augment import Augment
 from mobilevision.data.dataset import Sample
-from mobilevision.data.joint import Joint, stretched, varied
+from mobilevision.data.joint import Joint, alone, stretched, varied
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.data.scene_loader import mask_loader
 from mobilevision.data.scenes import UNKNOWN
@@ -48,6 +50,10 @@ class Segmentation:
     def facts(self) -> dict[str, Any]:
         """The shares as plain JSON; the mask is a picture of its own."""
         return {"file": self.file, "shares": self.shares, "size": list(self.mask.shape)}
+
+    def words(self) -> str:
+        """The share of each class, the largest first."""
+        return ", ".join(f"{label} {share:.1%}" for label, share in self.shares.items())
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,10 @@ class Segment:
     def facts(self) -> dict[str, Any]:
         """The task as plain JSON."""
         return {"task": self.name, "labels": list(self.labels), "auxiliary": self.auxiliary}
+
+    def picture(self, preprocessing: Preprocessing) -> Callable[[Image.Image], Tensor]:
+        """How a picture alone is prepared: stretched to the size."""
+        return alone(preprocessing)
 
     def evaluation(self, preprocessing: Preprocessing) -> Joint:
         """How a picture with its mask is prepared for evaluation: stretched to the size, nothing cut off."""
@@ -154,9 +164,24 @@ class Segment:
         """One for each class: what a picture holds is not known before its mask is opened. Shape: (outputs,)."""
         return torch.ones(self.outputs)
 
+    def scores(self, outputs: Any) -> Tensor:
+        """The scores among the outputs. Shape: (N, classes, h, w).
+
+        Raises:
+            InputError: if they are not of these labels.
+        """
+        scores: Tensor = outputs["scores"] if isinstance(outputs, dict) else outputs
+        if scores.ndim != 4 or scores.shape[1] != self.outputs:
+            raise InputError(f"scores of shape {tuple(scores.shape)} do not fit {self.outputs} labels")
+        return scores.float().cpu()
+
+    def lost(self, outputs: Any, targets: Tensor) -> dict[str, float]:
+        """The loss, by its name, if these outputs have one."""
+        return {"loss": self.loss(outputs, targets.to(_main(outputs).device)).item()}
+
     def decode(
         self,
-        outputs: Scores,
+        outputs: Any,
         topk: int | None = None,
         *,
         files: Sequence[str] = (),
@@ -170,9 +195,7 @@ class Segment:
             files: the pictures' files, in order.
             sizes: height and width to give each mask, for example the picture's; without them, that of the scores.
         """
-        scores = _main(outputs).float()
-        if scores.ndim != 4 or scores.shape[1] != self.outputs:
-            raise InputError(f"scores of shape {tuple(scores.shape)} do not fit {self.outputs} labels")
+        scores = self.scores(outputs)
         names, sides = list(files) or [""] * len(scores), list(sizes) or [scores.shape[2:]] * len(scores)
         return [
             Segmentation(file, self.labels, enlarged(one[None], size)[0].argmax(0).byte())
@@ -198,19 +221,20 @@ class Segment:
 
         matrix = MulticlassConfusionMatrix(self.outputs, ignore_index=UNKNOWN)
         union = MulticlassJaccardIndex(self.outputs, ignore_index=UNKNOWN)
-        count, losses = 0, 0.0
+        count, losses = 0, Counter[str]()
         for pictures, masks in batches:
-            outputs, masks = _cpu(predict(pictures)), masks.cpu()
-            said = enlarged(_main(outputs), masks.shape[1:]).argmax(1)
+            outputs, masks = predict(pictures), masks.cpu()
+            said = enlarged(self.scores(outputs), masks.shape[1:]).argmax(1)
             matrix.update(said, masks)
             union.update(said, masks)
-            losses += self.loss(outputs, masks).item() * len(masks)
+            losses.update({name: value * len(masks) for name, value in self.lost(outputs, masks).items()})
             count += len(masks)
         if not count:
             raise InputError("there are no pictures to evaluate on")
         confusion = matrix.compute()
         right = confusion.diagonal().sum().item() / max(1, confusion.sum().item())
-        facts = {"count": count, "loss": losses / count, "miou": union.compute().item(), "accuracy": right}
+        facts = {"count": count, **{name: value / count for name, value in losses.items()}}
+        facts |= {"miou": union.compute().item(), "accuracy": right}
         return facts | {"per_class": self._rows(confusion), "confusion": confusion.tolist()}
 
     def _rows(self, confusion: Tensor) -> list[dict[str, Any]]:
@@ -238,9 +262,3 @@ def enlarged(scores: Tensor, size: Sequence[int]) -> Tensor:
 
 def _main(outputs: Scores) -> Tensor:
     return outputs["scores"] if isinstance(outputs, dict) else outputs
-
-
-def _cpu(outputs: Scores) -> Scores:
-    if isinstance(outputs, dict):
-        return {name: scores.float().cpu() for name, scores in outputs.items()}
-    return outputs.float().cpu()

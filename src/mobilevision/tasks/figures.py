@@ -1,0 +1,46 @@
+"""The figures of tasks as people call them. Nothing here imports torch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+NAMES = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "map": "mAP",
+    "map50": "mAP50",
+    "map75": "mAP75",
+    "miou": "mIoU",
+    "iou": "IoU",
+}
+"""Of metrics and of figures of a class, where an underscore is not all that needs a change."""
+
+HEADLINES = ("top1", "top5", "map50", "map", "miou")
+"""The figures that a task is known by; the first that metrics hold comes first."""
+
+COUNTED = ("top1",)
+"""Those that are a share of the pictures, so that their number tells how sure they are."""
+
+SHARES = ("map50", "iou", "accuracy")
+"""What tells best how well a class is known; of a row of `per_class` the first that it holds."""
+
+
+def headline(metrics: Mapping[str, Any]) -> str:
+    """The figures that a task is known by, in one line: "top-1 91.2%, top-5 99.0%"."""
+    return ", ".join(f"{NAMES[name]} {metrics[name]:.1%}" for name in HEADLINES if name in metrics)
+
+
+def first_of(metrics: Mapping[str, Any]) -> str:
+    """The name of the figure that a task is known by first; "" if there is none."""
+    return next((name for name in HEADLINES if name in metrics), "")
+
+
+def title(name: str) -> str:
+    """A figure's name with a capital, unless it is written in a way of its own (mAP50, mIoU)."""
+    told = NAMES.get(name, name.replace("_", " "))
+    return told.capitalize() if told.islower() else told
+
+
+def share_of(row: Mapping[str, Any]) -> float | None:
+    """How well a class is known, 0 to 1; None where there is nothing of it."""
+    value = row.get(next((name for name in SHARES if name in row), ""))
+    return value if isinstance(value, int | float) else None
