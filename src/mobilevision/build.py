@@ -205,8 +205,8 @@ def _split_of(data: str | Path) -> str:
     return "" if any(entry.split for entry in list_source(data).entries) else "all"
 
 
-def _samples(found: Data, split: str) -> tuple[Sample, ...]:
-    return found.train + found.validation + found.test if split == "all" else found.splits[split]
+def _samples(found: Data, split: str) -> Sequence[Sample]:
+    return (*found.train, *found.validation, *found.test) if split == "all" else found.splits[split]
 
 
 def _standing(run: Run, file: Path) -> Artifact | None:

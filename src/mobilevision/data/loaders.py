@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +17,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from mobilevision.data.dataset import Sample
-from mobilevision.data.pictures import open_picture
+from mobilevision.data.album import Album, Sample
 from mobilevision.errors import InputError, UsageError
 
 Transform = Callable[[Image.Image], Tensor]
@@ -78,7 +76,7 @@ class Pass(NamedTuple):
 
 
 class Pictures(Dataset[tuple[Tensor, Tensor]]):
-    """Samples as tensors. The paths are kept as one array, so that workers share its memory.
+    """Samples as tensors.
 
     Args:
         samples: what to load.
@@ -99,8 +97,8 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
         multilabel: bool = False,
         least: int | None = None,
     ) -> None:
-        self.files = np.array([os.fsencode(sample.file) for sample in samples])
-        self.targets = _marks(samples, outputs) if multilabel else _classes(samples, outputs)
+        self.album = Album.of(samples)
+        self.targets = _marks(self.album, outputs) if multilabel else _classes(self.album, outputs)
         self.transform, self.seed, self.multilabel, self.least = transform, seed, multilabel, least
         self.next = Pass()
 
@@ -109,12 +107,12 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
         self.next = Pass(epoch, start, share)
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.album)
 
     def __getitem__(self, draw: Draw | int) -> tuple[Tensor, Tensor]:
         """The picture, (C, H, W) float32, and its target: () int64, or (outputs,) float32 for several labels."""
         draw = draw if isinstance(draw, Draw) else Draw(draw, self.next.epoch, 0)
-        picture = open_picture(os.fsdecode(self.files[draw.place]), least=self.least)
+        picture = self.album.open(draw.place, least=self.least)
         with drawing(self.seed, *draw):
             tensor = self.transform(picture)
         target = self.targets[draw.place]
@@ -316,22 +314,27 @@ def _generator(*key: int) -> torch.Generator:
     return torch.Generator().manual_seed(_number(*key))
 
 
-def _classes(samples: Sequence[Sample], outputs: int) -> Tensor:
-    for sample in samples:
-        if len(sample.labels) != 1 or not 0 <= sample.labels[0] < outputs:
-            raise InputError(f"{sample.file} has labels {sample.labels}; one below {outputs} is needed")
-    return torch.tensor([sample.labels[0] for sample in samples])
+def _classes(album: Album, outputs: int) -> Tensor:
+    wrong = np.flatnonzero(np.diff(album.label_ends) != 1)
+    if not len(wrong):
+        wrong = np.flatnonzero((album.labels < 0) | (album.labels >= outputs))
+    if len(wrong):
+        sample = album[int(wrong[0])]
+        raise InputError(f"{sample.file} has labels {sample.labels}; one below {outputs} is needed")
+    return torch.from_numpy(album.labels).long()
 
 
-def _marks(samples: Sequence[Sample], outputs: int) -> Tensor:
-    marks = torch.zeros(len(samples), outputs, dtype=torch.bool)
-    for place, sample in enumerate(samples):
-        if any(not 0 <= label < outputs for label in sample.labels):
-            raise InputError(f"{sample.file} has labels {sample.labels}; all must be below {outputs}")
-        marks[place, list(sample.labels)] = True
+def _marks(album: Album, outputs: int) -> Tensor:
+    places = np.repeat(np.arange(len(album)), np.diff(album.label_ends))  # of each label's sample
+    wrong = places[(album.labels < 0) | (album.labels >= outputs)]
+    if len(wrong):
+        sample = album[int(wrong[0])]
+        raise InputError(f"{sample.file} has labels {sample.labels}; all must be below {outputs}")
+    marks = torch.zeros(len(album), outputs, dtype=torch.bool)
+    marks[torch.from_numpy(places), torch.from_numpy(album.labels).long()] = True
     return marks
 
 
 def _counts(samples: Sequence[Sample], outputs: int) -> Tensor:
-    labels = [label for sample in samples for label in sample.labels]
-    return torch.bincount(torch.tensor(labels, dtype=torch.int64), minlength=outputs).double()
+    labels = torch.from_numpy(Album.of(samples).labels).long()
+    return torch.bincount(labels, minlength=outputs).double()
