@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from mobilevision.data import Augment, Preprocessing, Sample, class_weights, loader
-from mobilevision.data.loaders import Pictures, drawing, sample_weights
-from mobilevision.errors import InputError
+from mobilevision.data.loaders import WHOLE, Pictures, Share, drawing, sample_weights
+from mobilevision.errors import InputError, UsageError
 
 PREPROCESSING = Preprocessing((16, 16))
 VARIED = Augment(policy="trivial", color=0.2, erase=0.5).transform(PREPROCESSING)
@@ -94,7 +94,48 @@ def test_drawing_gives_back_the_generators_even_after_an_error() -> None:
 
 def test_every_picture_comes_once_an_epoch(samples: list[Sample]) -> None:
     batches = loader(samples, transform=PREPROCESSING.tensor, outputs=2, batch=1, shuffle=True)
-    assert sorted(draw.place for draw in batches.sampler) == list(range(10))
+    assert sorted(draw.place for draws in batches.batch_sampler for draw in draws) == list(range(10))
+
+
+def test_a_pass_goes_on_in_the_middle_of_an_epoch(samples: list[Sample]) -> None:
+    batches = loader(samples, transform=VARIED, outputs=2, batch=2, shuffle=True, workers=1)
+    batches.dataset.set_epoch(3)
+    whole = list(batches)
+    batches.dataset.set_epoch(3, start=3)
+    assert len(batches) == len(whole) == 5
+    rest = list(batches)
+    assert len(rest) == 2
+    for (pictures, targets), (again, same) in zip(whole[3:], rest, strict=True):
+        assert torch.equal(pictures, again)
+        assert torch.equal(targets, same)
+    batches.dataset.set_epoch(4)
+    assert len(list(batches)) == 5
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize("balanced", [False, True])
+def test_processes_share_each_batch_of_one_process(samples: list[Sample], processes: int, balanced: bool) -> None:
+    def passed(share: Share) -> list[Tensor]:
+        batches = loader(samples, transform=VARIED, outputs=2, batch=4, shuffle=True, balanced=balanced)
+        batches.dataset.set_epoch(2, share=share)
+        return [pictures for pictures, _ in batches]
+
+    whole = passed(WHOLE)
+    shares = [passed(Share(number, processes)) for number in range(processes)]
+    for number, batch in enumerate(whole):
+        together = torch.stack([share[number] for share in shares], 1).flatten(0, 1)
+        assert torch.equal(together, batch)
+    assert {len(share) for share in shares} == {len(whole)}
+
+
+@pytest.mark.parametrize("batch", [5, 12])
+def test_batches_that_processes_cannot_share_evenly_are_refused(samples: list[Sample], batch: int) -> None:
+    batches = loader(samples, transform=VARIED, outputs=2, batch=batch, shuffle=True)
+    batches.dataset.set_epoch(0, share=Share(0, 2))
+    with pytest.raises(UsageError, match=f"2 processes cannot share batches of {batch} of 10 pictures"):
+        list(batches)
+    with pytest.raises(UsageError, match="process 2 of 2"):
+        Share(2, 2)
 
 
 def test_a_last_batch_of_one_never_trains_but_is_evaluated(samples: list[Sample]) -> None:
@@ -111,7 +152,7 @@ def test_balanced_sampling_draws_classes_equally_often(samples: list[Sample]) ->
     drawn: Counter[int] = Counter()
     for epoch in range(100):
         batches.dataset.set_epoch(epoch)
-        draws = list(batches.sampler)
+        (draws,) = batches.batch_sampler
         assert len(set(draws)) == 10  # the same sample comes again as another draw
         drawn.update(samples[draw.place].labels[0] for draw in draws)
     assert 0.45 < drawn[1] / drawn.total() < 0.55
@@ -152,7 +193,7 @@ def test_a_picture_that_breaks_later_is_named(samples: list[Sample]) -> None:
         list(loader(samples, transform=VARIED, outputs=2, batch=2))
 
 
-def test_samples_travel_to_workers_as_one_array(samples: list[Sample]) -> None:
+def test_samples_travel_to_workers_as_arrays(samples: list[Sample]) -> None:
     pictures = Pictures(samples, PREPROCESSING.tensor, outputs=2)
-    assert pictures.files.nbytes == len(samples) * len(str(samples[0].file))
+    assert len(pickle.dumps(pictures.album)) < 1000
     assert torch.equal(pickle.loads(pickle.dumps(pictures))[4][0], pictures[4][0])

@@ -218,8 +218,8 @@ def _split_of(task: Task, data: str | Path) -> str:
     return "" if has_splits(task.name, data) else "all"
 
 
-def _samples(found: Data, split: str) -> tuple[Sample, ...]:
-    return found.train + found.validation + found.test if split == "all" else found.splits[split]
+def _samples(found: Data, split: str) -> Sequence[Sample]:
+    return (*found.train, *found.validation, *found.test) if split == "all" else found.splits[split]
 
 
 def _standing(run: Run, file: Path) -> Artifact | None:

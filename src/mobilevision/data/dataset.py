@@ -9,20 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mobilevision.data.album import Album, Sample
 from mobilevision.errors import InputError
 
-
-@dataclass(frozen=True)
-class Sample:
-    """A picture and what it shows.
-
-    Attributes:
-        file: where the picture is.
-        labels: positions in `Data.labels`, ascending; exactly one unless the data has several labels a picture.
-    """
-
-    file: Path
-    labels: tuple[int, ...]
+__all__ = ["Data", "Sample", "SetAside", "name", "printable"]
 
 
 @dataclass(frozen=True)
@@ -59,16 +49,16 @@ class Data:
     source: str
     root: Path
     labels: tuple[str, ...]
-    train: tuple[Sample, ...]
-    validation: tuple[Sample, ...]
-    test: tuple[Sample, ...] = ()
+    train: Sequence[Sample]
+    validation: Sequence[Sample]
+    test: Sequence[Sample] = ()
     set_aside: tuple[SetAside, ...] = ()
     warnings: tuple[str, ...] = ()
     multilabel: bool = False
     seed: int = 0
 
     @property
-    def splits(self) -> dict[str, tuple[Sample, ...]]:
+    def splits(self) -> dict[str, Sequence[Sample]]:
         """The three splits by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
@@ -110,9 +100,9 @@ class Data:
         unknown = [each for part in self.splits.values() for each in part if not places.keys() >= set(each.labels)]
         gone = tuple(SetAside(sample.file, "its label is not one of the network's") for sample in unknown)
 
-        def kept(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-            known = [sample for sample in samples if places.keys() >= set(sample.labels)]
-            return tuple(Sample(each.file, tuple(sorted(places[label] for label in each.labels))) for each in known)
+        def kept(samples: Sequence[Sample]) -> Sequence[Sample]:
+            known = (sample for sample in samples if places.keys() >= set(sample.labels))
+            return Album.of(Sample(each.file, tuple(sorted(places[label] for label in each.labels))) for each in known)
 
         return replace(
             self,

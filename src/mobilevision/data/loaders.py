@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -16,11 +17,12 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from mobilevision.data.dataset import Sample
-from mobilevision.data.pictures import open_picture
-from mobilevision.errors import InputError
+from mobilevision.data.album import Album, Sample
+from mobilevision.errors import InputError, UsageError
 
 Transform = Callable[[Image.Image], Tensor]
+
+PART = 4096  # places of an order that are numbers of Python at a time: those take five times the memory
 
 
 class Draw(NamedTuple):
@@ -37,8 +39,44 @@ class Draw(NamedTuple):
     again: int
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which part of each batch a process takes, when several train together.
+
+    Attributes:
+        number: of the process, from 0.
+        of: processes.
+    """
+
+    number: int = 0
+    of: int = 1
+
+    def __post_init__(self) -> None:
+        """Check that there is such a share."""
+        if not 0 <= self.number < self.of:
+            raise UsageError(f"process {self.number} of {self.of} does not exist; count from 0")
+
+
+WHOLE = Share()
+"""All of each batch: one process."""
+
+
+class Pass(NamedTuple):
+    """One way through the samples.
+
+    Attributes:
+        epoch: from 0; order and augmentation follow from it.
+        start: batches that are passed over, because they were seen before a stop.
+        share: the process's part of each batch.
+    """
+
+    epoch: int = 0
+    start: int = 0
+    share: Share = WHOLE
+
+
 class Pictures(Dataset[tuple[Tensor, Tensor]]):
-    """Samples as tensors. The paths are kept as one array, so that workers share its memory.
+    """Samples as tensors.
 
     Args:
         samples: what to load.
@@ -59,32 +97,37 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
         multilabel: bool = False,
         least: int | None = None,
     ) -> None:
-        self.files = np.array([os.fsencode(sample.file) for sample in samples])
-        self.targets = _marks(samples, outputs) if multilabel else _classes(samples, outputs)
+        self.album = Album.of(samples)
+        self.targets = _marks(self.album, outputs) if multilabel else _classes(self.album, outputs)
         self.transform, self.seed, self.multilabel, self.least = transform, seed, multilabel, least
-        self.epoch = 0
+        self.next = Pass()
 
-    def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next pass is; order and augmentation follow from it."""
-        self.epoch = epoch
+    def set_epoch(self, epoch: int, *, start: int = 0, share: Share = WHOLE) -> None:
+        """Say which epoch the next pass is, from which batch on, and this process's share of each batch."""
+        self.next = Pass(epoch, start, share)
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.album)
 
     def __getitem__(self, draw: Draw | int) -> tuple[Tensor, Tensor]:
         """The picture, (C, H, W) float32, and its target: () int64, or (outputs,) float32 for several labels."""
-        draw = draw if isinstance(draw, Draw) else Draw(draw, self.epoch, 0)
-        picture = open_picture(os.fsdecode(self.files[draw.place]), least=self.least)
+        draw = draw if isinstance(draw, Draw) else Draw(draw, self.next.epoch, 0)
+        picture = self.album.open(draw.place, least=self.least)
         with drawing(self.seed, *draw):
             tensor = self.transform(picture)
         target = self.targets[draw.place]
         return tensor, target.float() if self.multilabel else target
 
 
-class Epochs(Protocol):
-    """What an order is drawn for: so many samples, in an epoch, from a seed."""
+class Passed(Protocol):
+    """What an order is drawn for: so many samples, from a seed.
 
-    epoch: int
+    Attributes:
+        next: the pass that comes next.
+        seed: what the order is drawn from.
+    """
+
+    next: Pass
     seed: int
 
     def __len__(self) -> int:
@@ -95,28 +138,62 @@ class Order(Sampler[Draw]):
     """The order of an epoch, from the seed and the epoch of `pictures` alone.
 
     Args:
-        pictures: what is drawn from; its epoch at the start of a pass holds for the pass.
+        pictures: what is drawn from; its epoch when a pass begins holds for the pass.
         shuffle: whether the order changes with each epoch.
         weights: chance of each sample to be drawn, relative to the others; then some come more often than others.
     """
 
-    def __init__(self, pictures: Epochs, *, shuffle: bool, weights: Tensor | None = None) -> None:
+    def __init__(self, pictures: Passed, *, shuffle: bool, weights: Tensor | None = None) -> None:
         self.pictures, self.shuffle, self.weights = pictures, shuffle, weights
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def __iter__(self) -> Iterator[Draw]:
-        epoch = self.pictures.epoch
+        epoch = self.pictures.next.epoch
         seen: Counter[int] = Counter()
-        for place in self._places(_generator(self.pictures.seed, epoch)).tolist():
-            yield Draw(place, epoch, seen[place])
-            seen[place] += 1
+        for part in self._places(_generator(self.pictures.seed, epoch)).split(PART):  # type: ignore[no-untyped-call]
+            for place in part.tolist():
+                yield Draw(place, epoch, seen[place])
+                if self.weights is not None:  # else none comes again
+                    seen[place] += 1
 
     def _places(self, generator: torch.Generator) -> Tensor:
         if self.weights is not None:
             return torch.multinomial(self.weights, len(self), replacement=True, generator=generator)
         return torch.randperm(len(self), generator=generator) if self.shuffle else torch.arange(len(self))
+
+
+class Batches(Sampler[list[Draw]]):
+    """An order cut into batches, of which a process takes its share, from the pass's start on.
+
+    All shares of a batch together are that batch of a single process, whatever the number of processes.
+
+    Args:
+        order: what is cut.
+        size: samples in a batch, of all processes together.
+        whole: whether a last batch that is not full is left out.
+    """
+
+    def __init__(self, order: Order, *, size: int, whole: bool) -> None:
+        self.order, self.size, self.whole = order, size, whole
+
+    def __len__(self) -> int:
+        """Batches in an epoch, those before the pass's start too."""
+        return len(self.order) // self.size if self.whole else -(-len(self.order) // self.size)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        _, start, share = self.order.pictures.next
+        if self.size % share.of or (share.of > 1 and not self.whole):
+            raise UsageError(
+                f"{share.of} processes cannot share batches of {self.size} of {len(self.order)} pictures evenly;"
+                f" use a multiple of {share.of} that is no larger"
+            )
+        draws = iter(self.order)
+        for number in range(len(self)):
+            batch = list(islice(draws, self.size))
+            if number >= start:
+                yield batch[share.number :: share.of]
 
 
 def loader(
@@ -134,15 +211,16 @@ def loader(
 ) -> DataLoader[tuple[Tensor, Tensor]]:
     """Batches of (pictures, targets).
 
-    Call `loader.dataset.set_epoch(epoch)` before each pass: the order and what the transform draws follow from the
-    seed, the epoch and the sample, not from the workers or from what was drawn elsewhere. When shuffling, a last
+    Call `loader.dataset.set_epoch(epoch)` before each pass; with `start` it goes on in the middle of the epoch, with
+    `share` it gives this process's part of each batch. The order and what the transform draws follow from the seed,
+    the epoch and the sample, not from the workers, the processes or what was drawn elsewhere. When shuffling, a last
     batch that is not full is left out, unless it is the only one: batch norm cannot learn from one picture.
 
     Args:
         samples: what to load.
         transform: from a picture to a tensor.
         outputs: the number of classes.
-        batch: pictures in a batch.
+        batch: pictures in a batch, of all processes together.
         shuffle: for training.
         seed: another one gives other draws.
         workers: processes that load; 0 loads in this one.
@@ -159,16 +237,36 @@ def loader(
     if not samples:
         raise InputError("there are no pictures to load; check the data first")
     pictures = Pictures(samples, transform, outputs=outputs, seed=seed, multilabel=multilabel, least=least)
-    weights = sample_weights(samples, outputs) if balanced else None
+    order = Order(pictures, shuffle=shuffle, weights=sample_weights(samples, outputs) if balanced else None)
+    return served(pictures, order, batch=batch, workers=workers)
+
+
+def served(
+    pictures: Dataset[Any],
+    order: Order,
+    *,
+    batch: int,
+    workers: int = 0,
+    collate: Callable[[list[Any]], Any] | None = None,
+) -> DataLoader[Any]:
+    """A data set's batches in an order; see `loader`.
+
+    Args:
+        pictures: gives a sample for a draw.
+        order: of the draws.
+        batch: samples in a batch, of all processes together.
+        workers: processes that load.
+        collate: makes a batch of samples; None stacks them.
+    """
+    varied = order.shuffle or order.weights is not None
     return DataLoader(
         pictures,
-        batch_size=batch,
-        sampler=Order(pictures, shuffle=shuffle, weights=weights),
+        batch_sampler=Batches(order, size=batch, whole=varied and len(order) >= batch),
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
-        drop_last=(shuffle or balanced) and len(samples) >= batch,
-        generator=torch.Generator().manual_seed(seed),  # else each pass would draw from torch's own
+        collate_fn=collate,
+        generator=torch.Generator().manual_seed(order.pictures.seed),  # else each pass would draw from torch's own
     )
 
 
@@ -216,22 +314,27 @@ def _generator(*key: int) -> torch.Generator:
     return torch.Generator().manual_seed(_number(*key))
 
 
-def _classes(samples: Sequence[Sample], outputs: int) -> Tensor:
-    for sample in samples:
-        if len(sample.labels) != 1 or not 0 <= sample.labels[0] < outputs:
-            raise InputError(f"{sample.file} has labels {sample.labels}; one below {outputs} is needed")
-    return torch.tensor([sample.labels[0] for sample in samples])
+def _classes(album: Album, outputs: int) -> Tensor:
+    wrong = np.flatnonzero(np.diff(album.label_ends) != 1)
+    if not len(wrong):
+        wrong = np.flatnonzero((album.labels < 0) | (album.labels >= outputs))
+    if len(wrong):
+        sample = album[int(wrong[0])]
+        raise InputError(f"{sample.file} has labels {sample.labels}; one below {outputs} is needed")
+    return torch.from_numpy(album.labels).long()
 
 
-def _marks(samples: Sequence[Sample], outputs: int) -> Tensor:
-    marks = torch.zeros(len(samples), outputs, dtype=torch.bool)
-    for place, sample in enumerate(samples):
-        if any(not 0 <= label < outputs for label in sample.labels):
-            raise InputError(f"{sample.file} has labels {sample.labels}; all must be below {outputs}")
-        marks[place, list(sample.labels)] = True
+def _marks(album: Album, outputs: int) -> Tensor:
+    places = np.repeat(np.arange(len(album)), np.diff(album.label_ends))  # of each label's sample
+    wrong = places[(album.labels < 0) | (album.labels >= outputs)]
+    if len(wrong):
+        sample = album[int(wrong[0])]
+        raise InputError(f"{sample.file} has labels {sample.labels}; all must be below {outputs}")
+    marks = torch.zeros(len(album), outputs, dtype=torch.bool)
+    marks[torch.from_numpy(places), torch.from_numpy(album.labels).long()] = True
     return marks
 
 
 def _counts(samples: Sequence[Sample], outputs: int) -> Tensor:
-    labels = [label for sample in samples for label in sample.labels]
-    return torch.bincount(torch.tensor(labels, dtype=torch.int64), minlength=outputs).double()
+    labels = torch.from_numpy(Album.of(samples).labels).long()
+    return torch.bincount(labels, minlength=outputs).double()

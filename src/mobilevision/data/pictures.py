@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from mobilevision.data.jpeg import decode_plain
 from mobilevision.errors import InputError, UsageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
@@ -56,11 +57,14 @@ def open_picture(path: str | Path, *, least: int | None = None) -> Image.Image:
 
 def decode(file: BinaryIO, *, least: int | None = None) -> Image.Image:
     """As `open_picture`, from an open file; the error is the reason alone, without the name of the file."""
-    if not file.seek(0, io.SEEK_END):
+    content = file.read()
+    if not content:
         raise InputError("it is empty (0 bytes)")
-    file.seek(0)
     try:
-        with Image.open(file, formats=FORMATS) as image:
+        if image := decode_plain(content, least=least):
+            _check_sides(*image.size)
+            return image
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check_sides(*image.size)
             if least is not None:
                 image.draft(None, (least, least))  # None keeps the mode

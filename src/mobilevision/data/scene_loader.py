@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from mobilevision.data.dataset import Sample
 from mobilevision.data.joint import Joint, Scene, boxes_of, mask_of
-from mobilevision.data.loaders import Draw, Order, drawing, sample_weights
+from mobilevision.data.loaders import WHOLE, Draw, Order, Pass, Share, drawing, sample_weights, served
 from mobilevision.data.pictures import open_picture
 from mobilevision.data.scenes import BoxSample, MaskSample, Truth
 from mobilevision.errors import InputError
@@ -36,18 +36,18 @@ class SceneSet(Dataset[tuple[Tensor, Any]]):
 
     def __init__(self, samples: Sequence[Any], transform: Joint, *, read: Read, finish: Finish, seed: int) -> None:
         self.samples, self.transform, self.read, self.finish, self.seed = samples, transform, read, finish, seed
-        self.epoch = 0
+        self.next = Pass()
 
-    def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next pass is; order and augmentation follow from it."""
-        self.epoch = epoch
+    def set_epoch(self, epoch: int, *, start: int = 0, share: Share = WHOLE) -> None:
+        """Say which epoch the next pass is, from which batch on, and this process's share of each batch."""
+        self.next = Pass(epoch, start, share)
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, draw: Draw | int) -> tuple[Tensor, Any]:
         """The picture, (C, H, W) float32, and its target."""
-        draw = draw if isinstance(draw, Draw) else Draw(draw, self.epoch, 0)
+        draw = draw if isinstance(draw, Draw) else Draw(draw, self.next.epoch, 0)
         scene = self.read(self.samples[draw.place])
         with drawing(self.seed, *draw):
             moved = self.transform(scene)
@@ -98,17 +98,7 @@ def mask_loader(
 def _loader(
     data: SceneSet, collate: Callable[[list[Any]], Any], *, batch: int, shuffle: bool, workers: int, weights: Any
 ) -> DataLoader[Any]:
-    return DataLoader(
-        data,
-        batch_size=batch,
-        sampler=Order(data, shuffle=shuffle, weights=weights),
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        pin_memory=torch.cuda.is_available(),
-        drop_last=shuffle and len(data) >= batch,
-        collate_fn=collate,
-        generator=torch.Generator().manual_seed(data.seed),
-    )
+    return served(data, Order(data, shuffle=shuffle, weights=weights), batch=batch, workers=workers, collate=collate)
 
 
 def _check(samples: Sequence[Sample], kind: type[Sample], what: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mobilevision.data.album import Album
 from mobilevision.data.dataset import Data, Sample, SetAside, name
 from mobilevision.data.listing import Entry, Listing
 from mobilevision.errors import InputError, UsageError
@@ -82,8 +83,8 @@ def _labelled(entries: Sequence[Entry], multilabel: bool) -> tuple[list[Entry], 
     return kept, dropped
 
 
-def _samples(entries: Sequence[Entry], places: Mapping[str, int]) -> tuple[Sample, ...]:
-    return tuple(Sample(entry.file, tuple(sorted(places[label] for label in entry.labels))) for entry in entries)
+def _samples(entries: Sequence[Entry], places: Mapping[str, int]) -> Album:
+    return Album.of(Sample(entry.file, tuple(sorted(places[label] for label in entry.labels))) for entry in entries)
 
 
 def _demand_classes(listing: Listing, labels: Sequence[str]) -> None:
