@@ -9,6 +9,7 @@ import typer
 from typer.main import get_command
 
 from mobilevision.cli.answer import Answer, answered, tell_failure, tell_unexpected, tell_warning
+from mobilevision.cli.comparing import compare
 from mobilevision.cli.doctor import doctor
 from mobilevision.cli.judging import bench, evaluate, predict, report
 from mobilevision.cli.linting import lint
@@ -33,6 +34,7 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "bench": bench,
     "lint": lint,
     "report": report,
+    "compare": compare,
     "roofline": roofline,
     "doctor": doctor,
 }
