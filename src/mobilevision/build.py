@@ -14,8 +14,8 @@ from mobilevision.data.check import check
 from mobilevision.data.dataset import Data, Sample
 from mobilevision.data.folders import list_source
 from mobilevision.deploy.artifact import Artifact, facts_path
-from mobilevision.deploy.exporting import export, file_name
-from mobilevision.deploy.formats import find_format, find_precision
+from mobilevision.deploy.exporting import export, export_each, file_name
+from mobilevision.deploy.formats import find_format, find_precision, wanted
 from mobilevision.deploy.load import load
 from mobilevision.errors import InputError, UsageError
 from mobilevision.models import create_model
@@ -44,7 +44,7 @@ def build(
     arch: str | Arch = "mobilenetv4_conv_small",
     task: str = "classify",
     to: Sequence[str] = ("litert", "onnx"),
-    precision: Sequence[str] = ("fp32",),
+    precision: Sequence[str] = ("fp32", "int8"),
     weights: str | None = None,
     recipe: Recipe | None = None,
     out: str | Path | None = None,
@@ -61,7 +61,7 @@ def build(
         arch: the network, or its name.
         task: what it is asked to do.
         to: formats to write.
-        precision: what the files compute with; each format is written in each.
+        precision: what the files compute with; each format is written in those it knows.
         weights: what to start from: a file, a published tag, or "hf-hub:owner/name"; None starts from nothing.
         recipe: how to train; None fine-tunes weights, or trains from scratch without.
         out: the run's folder; None takes a new one in `runs/`.
@@ -70,19 +70,19 @@ def build(
         say: told what is going on.
 
     Raises:
-        MobilevisionError: one of its kinds, from the step that failed; what the steps before it made is kept.
+        MobilevisionError: one of its kinds, from the step that failed; what the steps before it made is kept. A file
+            that falls short is told last: the others and the page are there.
     """
-    for name in to:  # before the training, not after it
-        for number in precision:
-            find_precision(find_format(name), number)
-        find_format(name).need_exporter()
+    files, left_out = wanted(to, precision)  # before the training, not after it
+    for line in left_out:
+        say(line)
     run = train(data, arch=arch, task=task, weights=weights, recipe=recipe, out=out, seed=seed, device=device, say=say)
     metrics = evaluate(run.folder)
     say(f"measured on {metrics['count']} {metrics['split']} pictures: top-1 {metrics['top1']:.1%}")
-    for name in to:
-        for number in precision:
-            finish(run, name, precision=number, say=say)
-    report([run.folder], to=run.folder / "report.html")
+    try:
+        export_each(files, lambda name, number: finish(run, name, precision=number, say=say))
+    finally:
+        report([run.folder], to=run.folder / "report.html")
     return run
 
 

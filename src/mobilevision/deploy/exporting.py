@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,27 @@ def export(
     return record(
         file, card, told, proof=proof, packages=versions("mobilevision", "torch", *format_.exporter, format_.runtime)
     )
+
+
+def export_each(files: Sequence[tuple[str, str]], make: Callable[[str, str], Artifact]) -> list[Artifact]:
+    """Make file after file; one that falls short does not keep the others from being made.
+
+    Args:
+        files: format and precision of each.
+        make: makes the file of a format and a precision.
+
+    Raises:
+        ShortfallError: in the end, with what was said of each that fell short.
+    """
+    made, short = [], []
+    for to, precision in files:
+        try:
+            made.append(make(to, precision))
+        except ShortfallError as error:
+            short.append(str(error))
+    if short:
+        raise ShortfallError("; ".join(short))
+    return made
 
 
 def check_size(file: Path, max_mb: float | None, *, name: str) -> None:
