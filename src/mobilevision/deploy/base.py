@@ -62,6 +62,25 @@ class Port:
         return asdict(self) | {"shape": list(self.shape)}
 
 
+@dataclass(frozen=True)
+class Layer:
+    """An operator of a file, as it computes one picture.
+
+    Attributes:
+        name: of the operator alone.
+        operator: what it does, by the format's own word.
+        macs: multiply-accumulates of convolutions and matrix products; 0 of all else.
+        bytes: that it reads and writes at least once: maps, weights, and what it makes.
+        piece: which part of the runtime's delegate takes it; "" if none does.
+    """
+
+    name: str
+    operator: str
+    macs: int
+    bytes: int
+    piece: str
+
+
 class Runner(Protocol):
     """An exported file in its own runtime, ready to run."""
 
@@ -109,6 +128,8 @@ class Format:
         note: what is to be known of how the runtime computes here.
         away: why the runtime is not on this machine at all; then `runner` computes what the file says by itself.
         quantize: rounds an fp32 file to 8 bits; see `litert_int8.quantize`.
+        delegate: what takes as much of a file as it can, and leaves the rest to the runtime's plain kernels.
+        layers: a file's operators with what they cost, in order.
     """
 
     name: str
@@ -124,6 +145,8 @@ class Format:
     note: str = ""
     away: str = ""
     quantize: Quantize | None = None
+    delegate: str = ""
+    layers: Callable[[Path], tuple[Layer, ...]] | None = None
 
     def need_exporter(self) -> None:
         """Check that files can be written and proven here.
