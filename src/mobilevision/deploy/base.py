@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Array = np.ndarray[Any, np.dtype[Any]]
+OURS = "mobilevision"
 
 
 @dataclass(frozen=True)
@@ -189,9 +190,11 @@ class Format:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The versions of those packages that are installed."""
+    """The versions of those packages that are installed; our own is known from the source too."""
     found = {}
     for package in packages:
+        if package == OURS:
+            found[package] = import_module(OURS).__version__
         with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found

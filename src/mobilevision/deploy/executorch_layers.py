@@ -69,7 +69,8 @@ def _inside(graph: dict[str, Any], piece: str) -> Iterator[Layer]:
 def _value(each: dict[str, Any]) -> dict[str, Any]:
     """A tensor's own facts, which a quantized one holds one level deeper."""
     about: dict[str, Any] = each["xvalue_union"]
-    return about.get("tensor_value", about)
+    value: dict[str, Any] = about.get("tensor_value", about)
+    return value
 
 
 def _macs(word: str, about: dict[str, Any], values: dict[int, dict[str, Any]]) -> int:
