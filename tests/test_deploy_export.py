@@ -12,11 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
+from mobilevision.cost import walk
 from mobilevision.data.folders import read_data
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy import export, exporting, onnx
 from mobilevision.deploy.artifact import Artifact
-from mobilevision.deploy.formats import FORMATS
+from mobilevision.deploy.formats import FORMATS, wanted
 from mobilevision.deploy.load import load
 from mobilevision.deploy.proof import compare, proof_pictures
 from mobilevision.deploy.runtime import open_file, scores
@@ -217,6 +218,37 @@ def test_an_unknown_format_or_precision_is_told_with_the_known(run: Run, to: str
         export(run, to, precision=precision)
 
 
+def test_a_format_without_a_precision_is_written_in_what_it_has_and_named() -> None:
+    files, left_out = wanted(("onnx", "openvino"), ("fp32", "int8"))
+    assert files == [("onnx", "fp32"), ("onnx", "int8"), ("openvino", "fp32")]
+    assert left_out == ["openvino is not written in int8 here; it is in fp32, fp16"]
+    with pytest.raises(UsageError, match="openvino is not written in 'int8'"):
+        wanted(("onnx", "openvino"), ("int8",))
+    with pytest.raises(UsageError, match="int4"):
+        wanted(("onnx",), ("fp32", "int4"))
+
+
+def test_a_file_that_falls_short_does_not_keep_the_others_from_being_made() -> None:
+    made = []
+
+    def make(to: str, precision: str) -> Artifact:
+        if precision == "int8":
+            raise ShortfallError(f"{to} lost too much")
+        made.append(to)
+        return Artifact(Path(to), {})
+
+    with pytest.raises(ShortfallError, match="litert lost too much; onnx lost too much"):
+        exporting.export_each([(to, number) for to in ("litert", "onnx") for number in ("int8", "fp32")], make)
+    assert made == ["litert", "onnx"]
+
+
+def test_a_file_tells_what_computes_its_arithmetic(run: Run, onnx_file: Artifact) -> None:
+    coverage = onnx_file.facts["coverage"]
+    rows = walk(run.arch, SIZE, outputs=len(LABELS))
+    assert coverage["macs"] == sum(row.cost.macs for row in rows)
+    assert (coverage["delegate"], coverage["pieces"], coverage["inside"], coverage["outside"]) == ("", 1, 1.0, {})
+
+
 @pytest.mark.parametrize(("name", "package"), [("litert", "litert_torch"), ("onnx", "onnxruntime")])
 def test_a_missing_package_is_told_with_its_command(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, package: str
@@ -276,6 +308,10 @@ def test_a_litert_file_takes_channels_last_without_a_transpose_and_travels_alone
     assert facts["outputs"] == [{"name": "scores", "shape": [1, 3], "dtype": "float32", "layout": ""}]
     assert facts["proof"]["passed"]
     assert "TRANSPOSE" not in facts["operators"]
+    coverage, rows = facts["coverage"], walk(run.arch, SIZE, outputs=len(LABELS))
+    assert coverage["macs"] == sum(row.cost.macs for row in rows)
+    assert (coverage["delegate"], coverage["pieces"], coverage["inside"]) == ("XNNPACK", 1, 1.0)
+    assert (coverage["outside"], coverage["transposes"], coverage["pads"]) == ({}, 0, facts["operators"]["PAD"])
     assert facts["operators"]["DEPTHWISE_CONV_2D"] == 17
     alone = Path(shutil.copy(artifact.path, tmp_path))
     model = open_model(run.folder)

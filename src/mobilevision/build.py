@@ -15,7 +15,7 @@ from mobilevision.data.dataset import Data, Sample
 from mobilevision.data.folders import list_source
 from mobilevision.deploy.artifact import Artifact, facts_path
 from mobilevision.deploy.exporting import export, export_each, file_name
-from mobilevision.deploy.formats import find_format, find_precision, wanted
+from mobilevision.deploy.formats import find_format, find_precision, format_of, wanted
 from mobilevision.deploy.load import load
 from mobilevision.errors import InputError, UsageError
 from mobilevision.models import create_model
@@ -150,15 +150,26 @@ def evaluate(source: str | Path, data: str | Path | None = None) -> dict[str, An
 
 
 def finish(run: Run, to: str, *, precision: str, say: Say = tell) -> Artifact:
-    """Export, prove and time one file of a run, or take the one that stands there if it is of the same weights."""
+    """Export, prove and time one file of a run, or take the one that stands there if it is of the same weights.
+
+    A file whose runtime cannot be on this machine is not timed.
+    """
     file = run.artifacts / file_name(run.arch, find_format(to), find_precision(find_format(to), precision))
     artifact = _standing(run, file)
     if artifact is None:
         say(f"exporting {file.name} and running it in its own runtime")
         artifact = export(run, to, precision=precision)
-    if "timing" not in artifact.facts:
+    return timed(artifact, say=say)
+
+
+def timed(artifact: Artifact, *, say: Say = tell) -> Artifact:
+    """The file with its time among its facts, if its runtime can be on this machine."""
+    away = format_of(artifact.path).away
+    if away:
+        say(f"{artifact.path.name} is not timed here: {away}")
+    elif "timing" not in artifact.facts:
         bench(artifact)
-    return Artifact.open(file, run=run)
+    return Artifact.open(artifact.path)
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Verbs that make: build, train, export."""
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -125,7 +124,8 @@ def export(
     calibrate: Annotated[int, typer.Option(metavar="N", help="Training pictures that tell int8's ranges.")] = 128,
     max_mb: Annotated[float | None, typer.Option(min=0, help="Megabytes that a file may have at most.")] = None,
 ) -> Answer:
-    """Write a run's best weights as files for a phone, each proven against torch in its own runtime."""
+    """Write a run's best weights as files for a phone, each proven against torch in its own runtime, and timed."""
+    from mobilevision.build import tell, timed
     from mobilevision.deploy import export as write
     from mobilevision.deploy.exporting import export_each
     from mobilevision.deploy.formats import wanted
@@ -133,9 +133,10 @@ def export(
 
     opened = Run.open(run)
     files, left_out = wanted(words(to), words(precision))
-    print(*left_out, sep="\n", end="\n" * bool(left_out), file=sys.stderr)
-    numbers = partial(write, opened, floor=floor, calibrate=calibrate, max_mb=max_mb)
-    made = [artifact.facts for artifact in export_each(files, lambda name, number: numbers(name, precision=number))]
+    for line in left_out:
+        tell(line)
+    one = partial(write, opened, floor=floor, calibrate=calibrate, max_mb=max_mb)
+    made = [each.facts for each in export_each(files, lambda name, number: timed(one(name, precision=number)))]
     return Answer(made, "\n".join(map(told_file, made)))
 
 
