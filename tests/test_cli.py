@@ -65,10 +65,25 @@ def test_show_reads_an_architecture_from_its_file(tmp_path: Path, capsys: Said) 
 
 def test_doctor_tells_what_is_missing_and_how_to_get_it(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mobilevision.cli.doctor.version", lambda package: None if package == "onnx" else "1.0")
-    assert run(["doctor"]) == 0
+    assert run(["doctor", "--quick"]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.split()[0] == "onnx")
     assert "missing" in line
     assert "pip install 'mobilevision[onnx]'" in line
+
+
+def test_doctor_tells_of_each_format_whether_it_works(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mobilevision.deploy.doctor import Health
+
+    well = Health("onnx", "exporter", {"onnx": "1.0"}, True, 2.0, "", "")
+    ill = Health("onnx", "runtime", {"onnxruntime": ""}, False, 0.1, "it crashed", "pip install 'mobilevision[onnx]'")
+    monkeypatch.setattr("mobilevision.deploy.doctor.examine", lambda: iter([(well, ill)]))
+    assert run(["doctor"]) == 0
+    told = capsys.readouterr()
+    assert "onnx writes        works, 2.0 s" in told.out
+    assert "onnx runs          no: it crashed; pip install 'mobilevision[onnx]'" in told.out
+    assert "onnx was tried" in told.err
+    assert run(["doctor", "--json"]) == 0
+    assert [each["works"] for each in json.loads(capsys.readouterr().out)["formats"]] == [True, False]
 
 
 def test_help_names_every_verb(capsys: Said) -> None:

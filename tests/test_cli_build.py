@@ -20,6 +20,7 @@ import mobilevision
 from mobilevision.cli.app import run
 
 Said = pytest.CaptureFixture[str]
+ONNX = ["--to", "onnx", "--precision", "fp32"]
 SMALL = ["--arch", "mobilenetv2_035", "--recipe", "quick", "--set", "size=32", "--batch", "8"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(mobilevision.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
 
@@ -43,7 +44,7 @@ def colors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(colors: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was built: trained for one epoch, written as ONNX, timed, told on a page."""
     folder = tmp_path_factory.mktemp("runs") / "colors"
-    assert run(["build", str(colors), *SMALL, "--epochs", "1", "--to", "onnx", "--out", str(folder)]) == 0
+    assert run(["build", str(colors), *SMALL, "--epochs", "1", *ONNX, "--out", str(folder)]) == 0
     return folder
 
 
@@ -78,7 +79,7 @@ def test_a_build_asked_for_again_takes_what_stands_there(colors: Path, built: Pa
     before = {path: path.stat().st_mtime_ns for path in (built / "artifacts").iterdir()} | {
         built / "best.safetensors": (built / "best.safetensors").stat().st_mtime_ns
     }
-    arguments = ["build", str(colors), *SMALL, "--epochs", "1", "--to", "onnx", "--out", str(built)]
+    arguments = ["build", str(colors), *SMALL, "--epochs", "1", *ONNX, "--out", str(built)]
     summary = facts(capsys, arguments)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert summary["metrics"]["count"] == 8
@@ -86,7 +87,7 @@ def test_a_build_asked_for_again_takes_what_stands_there(colors: Path, built: Pa
 
 
 def test_another_training_in_the_same_folder_is_refused(colors: Path, built: Path, capsys: Said) -> None:
-    arguments = ["build", str(colors), *SMALL, "--epochs", "2", "--to", "onnx", "--out", str(built), "--json"]
+    arguments = ["build", str(colors), *SMALL, "--epochs", "2", *ONNX, "--out", str(built), "--json"]
     capsys.readouterr()
     assert run(arguments) == 2
     assert "epochs" in json.loads(capsys.readouterr().out)["error"]
@@ -178,10 +179,15 @@ def test_an_interrupted_training_exits_with_130_and_goes_on(colors: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_build_writes_both_formats_and_they_agree(colors: Path, tmp_path: Path, capsys: Said) -> None:
+def test_a_build_writes_fp32_and_int8_in_both_formats_and_they_agree(
+    colors: Path, tmp_path: Path, capsys: Said
+) -> None:
     folder = tmp_path / "run"
-    summary = facts(capsys, ["build", str(colors), *SMALL, "--epochs", "1", "--out", str(folder)])
-    assert {file["format"] for file in summary["files"]} == {"litert", "onnx"}
+    summary = facts(capsys, ["build", str(colors), *SMALL, "--epochs", "4", "--out", str(folder)])
+    names = [(file["format"], file["precision"]) for file in summary["files"]]
+    assert sorted(names) == [("litert", "fp32"), ("litert", "int8"), ("onnx", "fp32"), ("onnx", "int8")]
     assert all(file["proof"]["passed"] for file in summary["files"])
+    assert all(file["proof"]["accuracy"] == file["proof"]["accuracy_torch"] for file in summary["files"])
+    assert all(file["timing"]["low_ms"] <= file["timing"]["median_ms"] for file in summary["files"])
     scores = [facts(capsys, ["eval", file["path"]])["confusion"] for file in summary["files"]]
-    assert scores[0] == scores[1]
+    assert all(each == scores[0] for each in scores)

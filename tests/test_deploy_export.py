@@ -12,12 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
+from mobilevision.cost import walk
 from mobilevision.data.folders import read_data
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy import export, exporting, onnx
 from mobilevision.deploy.artifact import Artifact
-from mobilevision.deploy.formats import FORMATS
+from mobilevision.deploy.formats import FORMATS, wanted
 from mobilevision.deploy.load import load
+from mobilevision.deploy.proof import compare, proof_pictures
 from mobilevision.deploy.runtime import open_file, scores
 from mobilevision.errors import InputError, MissingError, MobilevisionError, ShortfallError, UsageError
 from mobilevision.files import sha256
@@ -74,13 +76,16 @@ def pictures(count: int) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((count, 3, *SIZE)).astype(np.float32)
 
 
-def test_an_export_is_proven_on_the_runs_validation_pictures(onnx_file: Artifact) -> None:
+def test_an_export_is_proven_on_the_runs_own_pictures_and_judged_on_its_validation_pictures(
+    onnx_file: Artifact,
+) -> None:
     proof = onnx_file.facts["proof"]
     assert proof["passed"] is True
-    assert proof["pictures"] == 3
+    assert (proof["pictures"], proof["judged"]) == (15, 3)  # fewer than 64, so training pictures too
     assert 0 < proof["largest_difference"] <= proof["limit"] == 1e-4
     assert proof["agreement"] == 1
-    assert "validation" in proof["source"]
+    assert proof["accuracy"] == proof["accuracy_torch"]
+    assert "validation and training" in proof["source"]
     assert proof["runtime"].startswith("onnxruntime ")
 
 
@@ -96,7 +101,7 @@ def test_the_facts_beside_a_file_tell_what_it_is(run: Run, onnx_file: Artifact) 
     assert facts["inputs"] == [{"name": "image", "shape": ["batch", 3, 48, 64], "dtype": "float32", "layout": "NCHW"}]
     assert facts["outputs"] == [{"name": "scores", "shape": ["batch", 3], "dtype": "float32", "layout": ""}]
     assert facts["preprocessing"] == Preprocessing(size=SIZE).facts()
-    assert {"torch", "onnx", "onnxscript", "onnxruntime"} <= facts["versions"].keys()
+    assert {"mobilevision", "torch", "onnx", "onnxscript", "onnxruntime"} <= facts["versions"].keys()
     assert (run.artifacts / "labels.txt").read_text(encoding="utf-8").split() == list(LABELS)
 
 
@@ -172,7 +177,7 @@ def test_a_file_that_differs_is_refused_and_not_left_behind(
         shutil.copy(onnx_file.path, to)  # a converter that writes the other run's weights
 
     monkeypatch.setattr(exporting, "convert", convert)
-    with pytest.raises(ShortfallError, match=r"differs from torch by .* of the largest score on 3 pictures"):
+    with pytest.raises(ShortfallError, match=r"differs from torch by .* of the largest score on 15 pictures"):
         export(other, "onnx")
     assert not list(other.artifacts.iterdir())
 
@@ -187,9 +192,9 @@ def test_an_exporter_that_takes_too_long_leaves_its_log_alone(other: Run) -> Non
 def test_scores_that_are_no_numbers_prove_nothing() -> None:
     good = np.ones((2, 3), np.float32)
     with pytest.raises(ShortfallError, match="differs"):
-        exporting.compare(good * np.nan, good, source="", limit=1e-4, runtime="").check("file")
+        compare(good * np.nan, good, source="", limit=1e-4, runtime="").check("file")
     with pytest.raises(ShortfallError, match="proves nothing"):
-        exporting.compare(good, good * np.nan, source="", limit=1e-4, runtime="")
+        compare(good, good * np.nan, source="", limit=1e-4, runtime="")
 
 
 def test_a_file_of_other_weights_is_not_of_the_run(run: Run, other: Run, onnx_file: Artifact) -> None:
@@ -201,15 +206,47 @@ def test_a_file_of_other_weights_is_not_of_the_run(run: Run, other: Run, onnx_fi
 def test_pictures_given_are_proven_on_when_the_data_is_gone(run: Run, other: Run, tmp_path: Path) -> None:
     other.write("data", other.read("data") | {"source": str(tmp_path / "gone")})
     with pytest.raises(InputError, match="the run's data is gone"):
-        exporting.proof_pictures(other, Preprocessing(size=SIZE))
-    given = exporting.proof_pictures(other, Preprocessing(size=SIZE), given=[run.folder.parent / "pictures"])
-    assert given.tensor.shape == (15, 3, *SIZE)
+        proof_pictures(other)
+    given = export(other, "onnx", pictures=[run.folder.parent / "pictures"])
+    proof = given.facts["proof"]
+    assert (proof["pictures"], proof["judged"], proof["accuracy"]) == (15, 0, None)
 
 
 @pytest.mark.parametrize(("to", "precision"), [("tflite", "fp32"), ("onnx", "int4")])
 def test_an_unknown_format_or_precision_is_told_with_the_known(run: Run, to: str, precision: str) -> None:
     with pytest.raises(UsageError, match="choose from"):
         export(run, to, precision=precision)
+
+
+def test_a_format_without_a_precision_is_written_in_what_it_has_and_named() -> None:
+    files, left_out = wanted(("onnx", "openvino"), ("fp32", "int8"))
+    assert files == [("onnx", "fp32"), ("onnx", "int8"), ("openvino", "fp32")]
+    assert left_out == ["openvino is not written in int8 here; it is in fp32, fp16"]
+    with pytest.raises(UsageError, match="openvino is not written in 'int8'"):
+        wanted(("onnx", "openvino"), ("int8",))
+    with pytest.raises(UsageError, match="int4"):
+        wanted(("onnx",), ("fp32", "int4"))
+
+
+def test_a_file_that_falls_short_does_not_keep_the_others_from_being_made() -> None:
+    made = []
+
+    def make(to: str, precision: str) -> Artifact:
+        if precision == "int8":
+            raise ShortfallError(f"{to} lost too much")
+        made.append(to)
+        return Artifact(Path(to), {})
+
+    with pytest.raises(ShortfallError, match="litert lost too much; onnx lost too much"):
+        exporting.export_each([(to, number) for to in ("litert", "onnx") for number in ("int8", "fp32")], make)
+    assert made == ["litert", "onnx"]
+
+
+def test_a_file_tells_what_computes_its_arithmetic(run: Run, onnx_file: Artifact) -> None:
+    coverage = onnx_file.facts["coverage"]
+    rows = walk(run.arch, SIZE, outputs=len(LABELS))
+    assert coverage["macs"] == sum(row.cost.macs for row in rows)
+    assert (coverage["delegate"], coverage["pieces"], coverage["inside"], coverage["outside"]) == ("", 1, 1.0, {})
 
 
 @pytest.mark.parametrize(("name", "package"), [("litert", "litert_torch"), ("onnx", "onnxruntime")])
@@ -271,6 +308,10 @@ def test_a_litert_file_takes_channels_last_without_a_transpose_and_travels_alone
     assert facts["outputs"] == [{"name": "scores", "shape": [1, 3], "dtype": "float32", "layout": ""}]
     assert facts["proof"]["passed"]
     assert "TRANSPOSE" not in facts["operators"]
+    coverage, rows = facts["coverage"], walk(run.arch, SIZE, outputs=len(LABELS))
+    assert coverage["macs"] == sum(row.cost.macs for row in rows)
+    assert (coverage["delegate"], coverage["pieces"], coverage["inside"]) == ("XNNPACK", 1, 1.0)
+    assert (coverage["outside"], coverage["transposes"], coverage["pads"]) == ({}, 0, facts["operators"]["PAD"])
     assert facts["operators"]["DEPTHWISE_CONV_2D"] == 17
     alone = Path(shutil.copy(artifact.path, tmp_path))
     model = open_model(run.folder)

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from mobilevision import jobs
+from mobilevision.cost import walk
 from mobilevision.deploy import executorch, export, exporting, mil, onnx
 from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.base import FP32, Format
@@ -98,6 +99,15 @@ def test_an_openvino_file_takes_any_number_of_pictures_in_float32(files: dict[st
     first = runner(pictures(1))
     assert runner(pictures(3)).shape == (3, 3)
     assert (first == runner(pictures(1))).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["openvino", "executorch"])
+def test_the_operators_of_a_file_hold_the_networks_arithmetic(run: Run, files: dict[str, Artifact], name: str) -> None:
+    coverage = files[name].facts["coverage"]
+    assert coverage["macs"] == sum(row.cost.macs for row in walk(run.arch, SIZE, outputs=len(LABELS)))
+    assert (coverage["pieces"], coverage["inside"], coverage["outside"]) == (1, 1.0, {})
+    assert files["coreml"].facts["coverage"] is None
 
 
 @pytest.mark.slow

@@ -1,14 +1,15 @@
-"""What accelerators take is told from a table with sources; what works here is found by importing it."""
+"""What accelerators take is told from a table with sources; what works here is found by trying it."""
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mobilevision.deploy import doctor, lint
 from mobilevision.deploy.formats import FORMATS
 from mobilevision.deploy.takes import INSTEAD, LIMITS, NAMES, NO, TAKES, TARGETS, UNKNOWN, YES
-from mobilevision.errors import UsageError
+from mobilevision.errors import InputError, UsageError
 from mobilevision.jobs import call
 
 PORT = {"name": "image", "shape": [1, 64, 64, 3], "dtype": "float32", "layout": "NHWC"}
@@ -66,30 +67,41 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         lint.lint(tmp_path / "network.onnx")
 
 
-def test_the_doctor_imports_each_package_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_lets_each_format_write_and_run_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def imported(target: str, payload: dict[str, Any], *, seconds: float) -> None:
-        asked.append((target, payload["module"]))
-        if payload["module"] == "onnxruntime":
-            call(target, {"module": "no_such_module"}, seconds=seconds)
+    def called(target: str, payload: dict[str, Any], *, seconds: float) -> Any:
+        asked.append(target.partition(":")[2])
+        if payload.get("format") == "onnx":
+            return call("no_such_module:write", {}, seconds=seconds)
+        return [[1.0]]
 
-    monkeypatch.setattr("mobilevision.jobs.call", imported)
+    monkeypatch.setattr("mobilevision.jobs.call", called)
     monkeypatch.setattr(doctor, "find_spec", lambda name: None if name == "openvino" else object())
-    told = {(each.format, each.part, each.package): each for each in doctor.examine(seconds=60)}
-    assert {each.format for each in told.values()} == set(FORMATS)
-    assert ("mobilevision.deploy.doctor:importing", "ai_edge_litert.interpreter") in asked
-    broken = told["onnx", "runtime", "onnxruntime"]
-    assert not broken.works
+    told = {(each.format, each.part): each for sides in doctor.examine(seconds=60) for each in sides}
+    assert {name for name, _ in told} == set(FORMATS)
+    assert (asked.count("write"), asked.count("run")) == (4, 3)
+    assert told["litert", "exporter"].works
+    assert told["litert", "runtime"].works
+    broken, untried = told["onnx", "exporter"], told["onnx", "runtime"]
     assert "no_such_module" in broken.trouble
-    assert broken.command == "pip install 'mobilevision[onnx]'"
-    absent = told["openvino", "runtime", "openvino"]
-    assert (absent.works, absent.trouble) == (False, "not installed")
-    assert told["litert", "exporter", "litert-torch"].works
+    assert broken.command == untried.command == "pip install 'mobilevision[onnx]'"
+    assert "not tried" in untried.trouble
+    absent = told["openvino", "runtime"]
+    assert (absent.works, absent.trouble) == (False, "openvino not installed")
+    assert told["coreml", "runtime"].trouble == FORMATS["coreml"].away
+
+
+def test_scores_that_are_not_those_expected_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobilevision.deploy.runtime.open_file", lambda file: None)
+    monkeypatch.setattr("mobilevision.deploy.runtime.scores", lambda runner, pictures: np.array([[1.0, 2.0]]))
+    doctor.run("file", [[1.0, 2.0]])
+    with pytest.raises(InputError, match="off by 1"):
+        doctor.run("file", [[1.0, 3.0]])
 
 
 @pytest.mark.slow
 def test_every_exporter_and_runtime_works_here() -> None:
-    told = doctor.examine()
-    assert [each.package for each in told if not each.works] == []
-    assert all(each.version for each in told)
+    told = [each for sides in doctor.examine() for each in sides]
+    assert [each for each in told if not each.works] == []
+    assert all(version for each in told for version in each.packages.values())

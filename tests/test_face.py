@@ -67,7 +67,7 @@ def test_importing_the_package_does_not_import_torch() -> None:
     assert fresh("import sys, mobilevision; print('torch' in sys.modules)").strip() == "False"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["build", "--help"], ["doctor"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["build", "--help"], ["doctor", "--quick"]])
 def test_light_verbs_do_not_import_torch(arguments: list[str]) -> None:
     code = (
         "import sys\nfrom mobilevision.cli.app import run\n"

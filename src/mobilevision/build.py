@@ -13,8 +13,8 @@ from mobilevision.architecture import Arch
 from mobilevision.cost import params
 from mobilevision.data.dataset import Data, Sample
 from mobilevision.deploy.artifact import Artifact, facts_path
-from mobilevision.deploy.exporting import export, file_name
-from mobilevision.deploy.formats import find_format, find_precision
+from mobilevision.deploy.exporting import export, export_each, file_name
+from mobilevision.deploy.formats import find_format, find_precision, format_of, wanted
 from mobilevision.deploy.load import load
 from mobilevision.errors import InputError, UsageError
 from mobilevision.models import create_model
@@ -46,7 +46,7 @@ def build(
     arch: str | Arch = "mobilenetv4_conv_small",
     task: str = "classify",
     to: Sequence[str] = ("litert", "onnx"),
-    precision: Sequence[str] = ("fp32",),
+    precision: Sequence[str] = ("fp32", "int8"),
     weights: str | None = None,
     recipe: Recipe | None = None,
     out: str | Path | None = None,
@@ -64,7 +64,7 @@ def build(
         arch: the network, or its name; where its head does not do the task, it gets the task's usual one.
         task: what it is asked to do.
         to: formats to write.
-        precision: what the files compute with; each format is written in each.
+        precision: what the files compute with; each format is written in those it knows.
         weights: what to start from: a file, a published tag, or "hf-hub:owner/name"; None starts from nothing.
         recipe: how to train; None fine-tunes weights, or trains from scratch without.
         out: the run's folder; None takes a new one in `runs/`.
@@ -73,19 +73,19 @@ def build(
         say: told what is going on.
 
     Raises:
-        MobilevisionError: one of its kinds, from the step that failed; what the steps before it made is kept.
+        MobilevisionError: one of its kinds, from the step that failed; what the steps before it made is kept. A file
+            that falls short is told last: the others and the page are there.
     """
-    for name in to:  # before the training, not after it
-        for number in precision:
-            find_precision(find_format(name), number)
-        find_format(name).need_exporter()
+    files, left_out = wanted(to, precision)  # before the training, not after it
+    for line in left_out:
+        say(line)
     run = train(data, arch=arch, task=task, weights=weights, recipe=recipe, out=out, seed=seed, device=device, say=say)
     metrics = evaluate(run.folder)
     say(f"measured on {metrics['count']} {metrics['split']} pictures: {headline(metrics)}")
-    for name in to:
-        for number in precision:
-            finish(run, name, precision=number, say=say)
-    report([run.folder], to=run.folder / "report.html")
+    try:
+        export_each(files, lambda name, number: finish(run, name, precision=number, say=say))
+    finally:
+        report([run.folder], to=run.folder / "report.html")
     return run
 
 
@@ -153,15 +153,26 @@ def evaluate(source: str | Path, data: str | Path | None = None) -> dict[str, An
 
 
 def finish(run: Run, to: str, *, precision: str, say: Say = tell) -> Artifact:
-    """Export, prove and time one file of a run, or take the one that stands there if it is of the same weights."""
+    """Export, prove and time one file of a run, or take the one that stands there if it is of the same weights.
+
+    A file whose runtime cannot be on this machine is not timed.
+    """
     file = run.artifacts / file_name(run.arch, find_format(to), find_precision(find_format(to), precision))
     artifact = _standing(run, file)
     if artifact is None:
         say(f"exporting {file.name} and running it in its own runtime")
         artifact = export(run, to, precision=precision)
-    if "timing" not in artifact.facts:
+    return timed(artifact, say=say)
+
+
+def timed(artifact: Artifact, *, say: Say = tell) -> Artifact:
+    """The file with its time among its facts, if its runtime can be on this machine."""
+    away = format_of(artifact.path).away
+    if away:
+        say(f"{artifact.path.name} is not timed here: {away}")
+    elif "timing" not in artifact.facts:
         bench(artifact)
-    return Artifact.open(file, run=run)
+    return Artifact.open(artifact.path)
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Verbs that make: build, train, export."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +38,7 @@ def build(
     arch: Arch = "mobilenetv4_conv_small",
     task: Task = "classify",
     to: Formats = "litert,onnx",
-    precision: Precisions = "fp32",
+    precision: Precisions = "fp32,int8",
     weights: Weights = None,
     recipe: Recipe = None,
     epochs: Epochs = None,
@@ -118,19 +119,24 @@ def export(
     run: RunFolder,
     *,
     to: Formats = "litert,onnx",
-    precision: Precisions = "fp32",
+    precision: Precisions = "fp32,int8",
     floor: Annotated[float, typer.Option(help="Points of accuracy that an int8 file may lose.")] = 1.0,
     calibrate: Annotated[int, typer.Option(metavar="N", help="Training pictures that tell int8's ranges.")] = 128,
     max_mb: Annotated[float | None, typer.Option(min=0, help="Megabytes that a file may have at most.")] = None,
 ) -> Answer:
-    """Write a run's best weights as files for a phone, each proven against torch in its own runtime."""
+    """Write a run's best weights as files for a phone, each proven against torch in its own runtime, and timed."""
+    from mobilevision.build import tell, timed
     from mobilevision.deploy import export as write
+    from mobilevision.deploy.exporting import export_each
+    from mobilevision.deploy.formats import wanted
+    from mobilevision.run import Run
 
-    made = [
-        write(run, name, precision=number, floor=floor, calibrate=calibrate, max_mb=max_mb).facts
-        for name in words(to)
-        for number in words(precision)
-    ]
+    opened = Run.open(run)
+    files, left_out = wanted(words(to), words(precision))
+    for line in left_out:
+        tell(line)
+    one = partial(write, opened, floor=floor, calibrate=calibrate, max_mb=max_mb)
+    made = [each.facts for each in export_each(files, lambda name, number: timed(one(name, precision=number)))]
     return Answer(made, "\n".join(map(told_file, made)))
 
 

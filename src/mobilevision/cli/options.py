@@ -52,7 +52,12 @@ Out = Annotated[Path | None, typer.Option(metavar="RUN", help="Folder of the run
 Formats = Annotated[
     str, typer.Option("--to", help="Formats, separated by commas: litert, onnx, openvino, coreml, executorch.")
 ]
-Precisions = Annotated[str, typer.Option("--precision", help="Precisions, separated by commas: fp32, fp16, int8.")]
+Precisions = Annotated[
+    str,
+    typer.Option(
+        "--precision", help="Precisions, separated by commas: fp32, fp16, int8; each format takes those it has."
+    ),
+]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
 
 

@@ -45,27 +45,41 @@ def told_metrics(metrics: Mapping[str, Any]) -> str:
 
 
 def told_file(facts: Mapping[str, Any]) -> str:
-    """An exported file in one line: size, time, parity."""
+    """An exported file in one line: size, time, accuracy, parity, and what its runtime's delegate takes."""
     proof, timing = facts["proof"], facts.get("timing")
     time = f"{timing['median_ms']:.2f} ms  " if timing else ""
     return (
         f"{facts['file']:<44} {facts['bytes'] / 1e6:6.2f} MB  {time}"
         f"{_told_loss(proof)}, {proof['agreement']:.0%} agree on {proof['pictures']} pictures"
+        f"{_told_coverage(facts.get('coverage'))}"
     )
 
 
 def _told_loss(proof: Mapping[str, Any]) -> str:
-    """What a file lost: in 8 bits of its accuracy, else of its scores."""
-    if "accuracy" in proof:
-        lost = f"{proof['accuracy']:.1%} right where torch is {proof['accuracy_torch']:.1%}"
-        return f"{lost} (may lose {proof['limit']:g} points)"
-    return f"differs by {proof['largest_difference']:.1e} (limit {proof['limit']:.0e})"
+    """What a file lost of its accuracy, and unless it is in 8 bits, how far its scores are from torch's."""
+    known = proof.get("accuracy") is not None
+    right = f"{proof['accuracy']:.1%} right, torch {proof['accuracy_torch']:.1%}" if known else ""
+    if "calibration" in proof:
+        return f"{right} (may lose {proof['limit']:g} points)"
+    differs = f"differs by {proof['largest_difference']:.1e} (limit {proof['limit']:.0e})"
+    return f"{right}, {differs}" if right else differs
+
+
+def _told_coverage(coverage: Mapping[str, Any] | None) -> str:
+    """What a delegate takes; "" where there is none."""
+    if not coverage or not coverage["delegate"]:
+        return ""
+    pieces = f"{coverage['pieces']} piece{'s' if coverage['pieces'] != 1 else ''}"
+    outside = ", ".join(f"{name} ({count})" for name, count in coverage["outside"].items())
+    told = f"; {coverage['delegate']} takes {coverage['inside']:.0%} of the MACs in {pieces}"
+    return told + (f", outside: {outside}" if outside else "")
 
 
 def told_timing(timing: Mapping[str, Any]) -> str:
     """A time in one line."""
     return (
-        f"{timing['file']:<44} {timing['median_ms']:.2f} ms (p10 {timing['p10_ms']:.2f}, p90 {timing['p90_ms']:.2f})  "
+        f"{timing['file']:<44} {timing['median_ms']:.2f} ms ({timing['low_ms']:.2f} to {timing['high_ms']:.2f}; "
+        f"p10 {timing['p10_ms']:.2f}, p90 {timing['p90_ms']:.2f})  "
         f"{timing['runs']} runs, threads {timing['threads']}, {timing['runtime']}, {timing['machine']}"
     )
 

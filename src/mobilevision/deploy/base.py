@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Array = np.ndarray[Any, np.dtype[Any]]
+OURS = "mobilevision"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,25 @@ class Port:
     def facts(self) -> dict[str, Any]:
         """As plain JSON."""
         return asdict(self) | {"shape": list(self.shape)}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """An operator of a file, as it computes one picture.
+
+    Attributes:
+        name: of the operator alone.
+        operator: what it does, by the format's own word.
+        macs: multiply-accumulates of convolutions and matrix products; 0 of all else.
+        bytes: that it reads and writes at least once: maps, weights, and what it makes.
+        piece: which part of the runtime's delegate takes it; "" if none does.
+    """
+
+    name: str
+    operator: str
+    macs: int
+    bytes: int
+    piece: str
 
 
 class Runner(Protocol):
@@ -109,6 +129,8 @@ class Format:
         note: what is to be known of how the runtime computes here.
         away: why the runtime is not on this machine at all; then `runner` computes what the file says by itself.
         quantize: rounds an fp32 file to 8 bits; see `litert_int8.quantize`.
+        delegate: what takes as much of a file as it can, and leaves the rest to the runtime's plain kernels.
+        layers: a file's operators with what they cost, in order.
     """
 
     name: str
@@ -124,6 +146,8 @@ class Format:
     note: str = ""
     away: str = ""
     quantize: Quantize | None = None
+    delegate: str = ""
+    layers: Callable[[Path], tuple[Layer, ...]] | None = None
 
     def need_exporter(self) -> None:
         """Check that files can be written and proven here.
@@ -166,9 +190,11 @@ class Format:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The versions of those packages that are installed."""
+    """The versions of those packages that are installed; our own is known from the source too."""
     found = {}
     for package in packages:
+        if package == OURS:
+            found[package] = import_module(OURS).__version__
         with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found

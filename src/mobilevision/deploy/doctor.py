@@ -1,45 +1,43 @@
-"""Which exporters and runtimes work on this machine: each is really imported, in a process of its own."""
+"""Which formats work on this machine: each writes a tiny network and runs it, in processes of their own."""
 
 from __future__ import annotations
 
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from importlib import import_module
+from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from mobilevision import jobs
-from mobilevision.deploy.base import Format, versions
-from mobilevision.deploy.formats import FORMATS
-from mobilevision.errors import MobilevisionError
+from mobilevision.deploy.base import FP32, Format, versions
+from mobilevision.deploy.formats import FORMATS, find_format
+from mobilevision.errors import InputError, MobilevisionError
 
-MODULES = {
-    "ai-edge-litert": "ai_edge_litert.interpreter",
-    "ai-edge-quantizer": "ai_edge_quantizer.quantizer",
-    "executorch": "executorch.exir",
-}
-"""What is imported of a package, where its name alone brings nothing that could break."""
+SHAPE = (3, 16, 16)  # of the tiny network's picture: channels, height, width
+AT_ONCE = 2
 
 
 @dataclass(frozen=True)
 class Health:
-    """A package that a format needs.
+    """One side of a format: what writes its files, or what runs them.
 
     Attributes:
         format: the format's name.
         part: "exporter" or "runtime".
-        package: pip's name of it.
-        version: "" if it is not installed.
-        works: whether it could be imported.
-        seconds: how long that took.
+        packages: pip's names of what it takes, with their versions; "" for one that is not installed.
+        works: whether a tiny network was written, or what was written gave the scores it should.
+        seconds: how long that took, imports included.
         trouble: why it does not work, or what is to be known of it.
         command: what installs it, "" if it works.
     """
 
     format: str
     part: str
-    package: str
-    version: str
+    packages: dict[str, str]
     works: bool
     seconds: float
     trouble: str
@@ -50,42 +48,92 @@ class Health:
         return asdict(self)
 
 
-def examine(*, seconds: float = 120) -> list[Health]:
-    """Look at every package of every format, one after another.
+def examine(*, seconds: float = 120) -> Iterator[tuple[Health, Health]]:
+    """Try format after format: first its exporter, then its runtime on what that wrote.
 
     Args:
-        seconds: how long each may take to be imported.
+        seconds: how long each may take.
+
+    Yields:
+        Exporter and runtime of a format, as soon as both are known.
     """
-    return [
-        _health(format_, part, package, seconds=seconds)
-        for format_ in FORMATS.values()
-        for part, packages in (("exporter", format_.exporter), ("runtime", (format_.runtime,)))
-        for package in packages
-    ]
+    with ThreadPoolExecutor(AT_ONCE) as desk:
+        yield from desk.map(partial(_examined, seconds=seconds), FORMATS.values())
 
 
-def importing(module: str) -> None:
-    """The job: import a module."""
-    import_module(module)
+def write(format: str, to: str) -> list[list[float]]:
+    """The job of an exporter: write a tiny network, in 8 bits too where the format has them.
+
+    Returns:
+        The scores that its runtime should give. Shape: (1, outputs).
+    """
+    import torch
+    from torch import nn
+
+    from mobilevision.deploy.ranges import minmax
+
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    format_, picture = find_format(format), torch.ones(1, *SHAPE)
+    format_.export(network, SHAPE, {"labels": []}, Path(to), FP32)
+    if format_.quantize is not None:
+        rounded = Path(to).with_name(f"int8{format_.suffix}")
+        format_.quantize(Path(to), torch.rand(2, *SHAPE).numpy(), rounded, estimator=minmax)
+    with torch.no_grad():
+        scores: list[list[float]] = network(picture).tolist()
+    return scores
 
 
-def _health(format_: Format, part: str, package: str, *, seconds: float) -> Health:
-    begun, trouble = time.perf_counter(), ""
-    if find_spec(package.replace("-", "_")) is None:
-        trouble = "not installed"
-    else:
-        module = MODULES.get(package, package.replace("-", "_"))
+def run(file: str, expected: list[list[float]]) -> None:
+    """The job of a runtime: run what was written on a white picture.
+
+    Raises:
+        InputError: if the scores are not those expected.
+    """
+    import numpy as np
+
+    from mobilevision.deploy.runtime import open_file, scores
+
+    found = scores(open_file(Path(file)), np.ones((1, *SHAPE), np.float32))
+    worst = float(np.abs(found - np.array(expected)).max())
+    if not worst <= 1e-2:  # Core ML's may be computed in 16 bits
+        raise InputError(f"the scores of a tiny network are off by {worst:.2g}")
+
+
+def _examined(format_: Format, *, seconds: float) -> tuple[Health, Health]:
+    with tempfile.TemporaryDirectory() as folder:
+        file, expected = Path(folder) / f"tiny{format_.suffix}", []
+
+        def export() -> None:
+            with format_.writing(file) as beside:
+                payload = {"format": format_.name, "to": str(beside)}
+                expected.extend(jobs.call("mobilevision.deploy.doctor:write", payload, seconds=seconds))
+
+        def execute() -> None:
+            if not expected:
+                raise InputError("not tried, since there is no file to run")
+            jobs.call("mobilevision.deploy.doctor:run", {"file": str(file), "expected": expected}, seconds=seconds)
+
+        exporter = _health(format_, "exporter", format_.exporter, work=export)
+        return exporter, _health(format_, "runtime", (format_.runtime,), work=execute)
+
+
+def _health(format_: Format, part: str, packages: tuple[str, ...], *, work: Callable[[], None]) -> Health:
+    begun = time.perf_counter()
+    absent = [package for package in packages if find_spec(package.replace("-", "_")) is None]
+    trouble = f"{', '.join(absent)} not installed" if absent else ""
+    if not absent:
         try:
-            jobs.call("mobilevision.deploy.doctor:importing", {"module": module}, seconds=seconds)
+            work()
         except MobilevisionError as error:
             trouble = str(error)
+    found = versions(*packages)
     return Health(
         format=format_.name,
         part=part,
-        package=package,
-        version=versions(package).get(package, ""),
+        packages={package: found.get(package, "") for package in packages},
         works=not trouble,
-        seconds=round(time.perf_counter() - begun, 2),
+        seconds=round(time.perf_counter() - begun, 1),
         trouble=trouble or (format_.away if part == "runtime" else ""),
         command=f"pip install 'mobilevision[{format_.extra}]'" if trouble else "",
     )

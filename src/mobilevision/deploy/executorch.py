@@ -11,13 +11,12 @@ hang. So the first runner of a process sets it, and a later one that wants anoth
 from __future__ import annotations
 
 import json
-import re
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobilevision.deploy.base import FP32, Array, Format, Port, Precision
+from mobilevision.deploy.executorch_layers import layers, read_piece
 from mobilevision.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -62,27 +61,12 @@ def operators(file: Path) -> tuple[str, ...]:
     for instruction in (each.instr_args for chain in plan.chains for each in chain.instructions):
         if hasattr(instruction, "delegate_index"):
             piece = plan.delegates[instruction.delegate_index]
-            names += [piece.id, *_taken(bytes(program.backend_delegate_data[piece.processed.index].data))]
+            graph = read_piece(bytes(program.backend_delegate_data[piece.processed.index].data))
+            names += [piece.id, *(each["xnode_union_type"] for each in graph["xnodes"])]
         elif hasattr(instruction, "op_index"):
             kernel = plan.operators[instruction.op_index]
             names.append(f"{kernel.name}.{kernel.overload}" if kernel.overload else kernel.name)
     return tuple(names)
-
-
-def _taken(piece: bytes) -> list[str]:
-    """The operators of a piece, from the graph that XNNPACK is handed."""
-    from executorch.backends.xnnpack.serialization.xnnpack_graph_serialize import XNNHeader, _get_schema_bytes
-    from executorch.exir._serialize._flatbuffer import _flatc_decompile
-
-    header = XNNHeader.from_bytes(piece[: XNNHeader.EXPECTED_LENGTH])
-    begin = header.flatbuffer_offset
-    with tempfile.TemporaryDirectory() as folder:
-        schema, graph = Path(folder) / "schema.fbs", Path(folder) / "graph.bin"
-        schema.write_bytes(_get_schema_bytes())
-        graph.write_bytes(piece[begin : begin + header.flatbuffer_size])
-        _flatc_decompile(folder, str(schema), str(graph))
-        text = graph.with_suffix(".json").read_text(encoding="utf-8")
-    return re.findall(r'"?xnode_union_type"?: "(\w+)"', text)  # no JSON that Python reads: a bound of ReLU's is `inf`
 
 
 class Runner:
@@ -154,4 +138,6 @@ EXECUTORCH = Format(
     operators=operators,
     runner=Runner,
     note="its XNNPACK delegate",
+    delegate="XNNPACK",
+    layers=layers,
 )

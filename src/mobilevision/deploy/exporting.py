@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.base import INT8, Format, Precision, versions
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.handover import convert
-from mobilevision.deploy.proof import Pictures, Proof, compare, file_scores, proof_pictures, torch_scores
+from mobilevision.deploy.proof import Pictures, Proof, proof_pictures, side_by_side, weigh
 from mobilevision.deploy.quantize import IntegerProof, Quantization, integers, refuse
 from mobilevision.errors import ShortfallError
 from mobilevision.files import sha256, size, write_text
@@ -70,10 +71,11 @@ def export(
             refuse(pictures)
             how = Quantization(floor=floor, calibrate=calibrate, ranges=ranges)
             how.check()
-            proof, told = integers(run, model, format_, card=card, to=beside, how=how, seconds=seconds)
+            logs = partial(_log, file)
+            proof, told = integers(run, model, format_, card=card, to=beside, how=how, seconds=seconds, logs=logs)
             check_size(beside, max_mb, name=file.name)
         else:
-            shown = proof_pictures(run, model.preprocessing, given=pictures)
+            shown = proof_pictures(run, given=pictures)
             sides = model.preprocessing.size
             convert(model.network, sides, card=card, to=beside, seconds=seconds, log=_log(file, "export"))
             check_size(beside, max_mb, name=file.name)
@@ -82,6 +84,27 @@ def export(
     return record(
         file, card, told, proof=proof, packages=versions("mobilevision", "torch", *format_.exporter, format_.runtime)
     )
+
+
+def export_each(files: Sequence[tuple[str, str]], make: Callable[[str, str], Artifact]) -> list[Artifact]:
+    """Make file after file; one that falls short does not keep the others from being made.
+
+    Args:
+        files: format and precision of each.
+        make: makes the file of a format and a precision.
+
+    Raises:
+        ShortfallError: in the end, with what was said of each that fell short.
+    """
+    made, short = [], []
+    for to, precision in files:
+        try:
+            made.append(make(to, precision))
+        except ShortfallError as error:
+            short.append(str(error))
+    if short:
+        raise ShortfallError("; ".join(short))
+    return made
 
 
 def check_size(file: Path, max_mb: float | None, *, name: str) -> None:
@@ -121,12 +144,10 @@ def prove(
     model: Model, file: Path, pictures: Pictures, *, precision: Precision, seconds: float, log: Path | None = None
 ) -> tuple[Proof, dict[str, Any]]:
     """Run a file and the network on the same pictures; also what the file says of itself."""
-    reference = torch_scores(model.network, pictures.tensor)
-    scores, told = file_scores(file, pictures.tensor.numpy(), seconds=seconds, log=log)
-    format_ = find_format(told["card"]["format"])
-    runtime = format_.runtime_version
-    proof = compare(scores, reference, source=pictures.source, limit=precision.limit, runtime=runtime)
-    return replace(proof, ran=not format_.away), told
+    sides = side_by_side(model, file, pictures, seconds=seconds, log=log)
+    format_ = find_format(sides.told["card"]["format"])
+    proof = weigh(sides, pictures, limit=precision.limit, runtime=format_.runtime_version)
+    return replace(proof, ran=not format_.away), sides.told
 
 
 def record(
@@ -141,6 +162,7 @@ def record(
         "inputs": told["inputs"],
         "outputs": told["outputs"],
         "operators": told["operators"],
+        "coverage": told["coverage"],
         "proof": proof.facts(),
         "versions": packages,
     }

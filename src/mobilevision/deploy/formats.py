@@ -1,5 +1,6 @@
 """The formats by name."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mobilevision.deploy.base import Format, Precision
@@ -34,6 +35,35 @@ def find_precision(format_: Format, name: str) -> Precision:
     if name not in known:
         raise UsageError(f"{format_.name} is not written in {name!r} here; choose from {', '.join(known)}")
     return known[name]
+
+
+def wanted(to: Sequence[str], precision: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """The files to write where several formats and precisions are asked for, before any work is done.
+
+    Args:
+        to: names of formats.
+        precision: names of precisions; a format is written in those it knows.
+
+    Returns:
+        The format and precision of each file, and a sentence for each that its format does not know.
+
+    Raises:
+        UsageError: if a name is unknown, or a format is written in none of the precisions.
+        MissingError: if a package is not installed, with the pip command.
+    """
+    files, left_out = [], []
+    everywhere = {number.name for each in FORMATS.values() for number in each.precisions}
+    for format_ in map(find_format, to):
+        known = [number.name for number in format_.precisions]
+        for name in precision:
+            if name in known:
+                files.append((format_.name, name))
+            elif name in everywhere and not set(known).isdisjoint(precision):
+                left_out.append(f"{format_.name} is not written in {name} here; it is in {', '.join(known)}")
+            else:
+                find_precision(format_, name)
+        format_.need_exporter()
+    return files, left_out
 
 
 def format_of(file: Path) -> Format:

@@ -13,6 +13,7 @@ from mobilevision.deploy.associated import attach, read_card
 from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision
 from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.litert_int8 import quantize
+from mobilevision.deploy.litert_layers import layers
 from mobilevision.errors import InputError, ShortfallError
 
 if TYPE_CHECKING:
@@ -132,4 +133,6 @@ LITERT = Format(
     operators=operators,
     runner=Runner,
     quantize=quantize,
+    delegate="XNNPACK",
+    layers=layers,
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision
 from mobilevision.deploy.onnx_int8 import quantize
+from mobilevision.deploy.onnx_layers import layers
 from mobilevision.errors import InputError
 
 if TYPE_CHECKING:
@@ -148,4 +149,5 @@ ONNX = Format(
     operators=operators,
     runner=Runner,
     quantize=quantize,
+    layers=layers,
 )

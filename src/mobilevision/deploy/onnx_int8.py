@@ -67,6 +67,7 @@ def quantize(
         extra_options={},
     )
     work.quantize_model()
+    work.model.topological_sort()  # the quantizer appends its pairs at the end, which the format does not allow
     onnx.save(work.model.model, to)
 
 

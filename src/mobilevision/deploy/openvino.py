@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobilevision.deploy.base import FP16, FP32, Array, Format, Port, Precision
+from mobilevision.deploy.openvino_layers import layers
 from mobilevision.errors import InputError
 from mobilevision.files import writing_folder
 
@@ -121,4 +122,5 @@ OPENVINO = Format(
     runner=Runner,
     writing=writing_folder,
     note="with INFERENCE_PRECISION_HINT=f32; its default may compute in bfloat16",
+    layers=layers,
 )

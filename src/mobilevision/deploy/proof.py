@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,14 @@ from mobilevision.data.pictures import find_pictures, open_picture
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy.base import Array
 from mobilevision.errors import InputError, ShortfallError, UsageError
+from mobilevision.models import Model
 from mobilevision.run import Run
 
-COUNT = 64
-"""Pictures a proof is made on, at most."""
+LEAST = 64
+"""Pictures that a proof is made on at least, where there are so many."""
+
+PART = 256
+"""Pictures that are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,10 @@ class Proof:
         limit: the largest difference that passes.
         runtime: what ran the file.
         ran: False where the runtime cannot be, and what the file says was computed without it.
+        judged: how many of the pictures are validation pictures, on which the accuracies are.
+        accuracy: share of those whose best class, by the file in its own runtime, is one of their labels; None if there
+            are none.
+        accuracy_torch: the same of torch.
     """
 
     pictures: int
@@ -46,6 +54,9 @@ class Proof:
     limit: float
     runtime: str
     ran: bool = True
+    judged: int = 0
+    accuracy: float | None = None
+    accuracy_torch: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -71,51 +82,103 @@ class Proof:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Real pictures, prepared as the network sees them.
+    """Real pictures to prove a file on.
 
     Attributes:
-        tensor: shape (N, channels, height, width).
+        files: where they are.
+        labels: of those that were never trained on, by file: on these accuracy is measured.
         source: where they are from.
     """
 
-    tensor: Tensor
+    files: tuple[Path, ...]
+    labels: dict[Path, tuple[int, ...]]
     source: str
 
 
-def proof_pictures(
-    run: Run, preprocessing: Preprocessing, *, given: Sequence[str | Path] = (), count: int = COUNT
-) -> Pictures:
-    """Up to `count` pictures: those given, else of the run's validation data, spread over all of it.
+@dataclass(frozen=True)
+class Sides:
+    """What a file and torch make of the same pictures.
+
+    Attributes:
+        files: the pictures that could be read.
+        scores: the file's. Shape: (N, outputs).
+        reference: torch's. Shape: (N, outputs).
+        told: what the file says of itself.
+    """
+
+    files: tuple[Path, ...]
+    scores: Array
+    reference: Array
+    told: dict[str, Any]
+
+
+def proof_pictures(run: Run, *, given: Sequence[str | Path] = ()) -> Pictures:
+    """The pictures given; else all of the run's validation data, and training pictures if those are few.
 
     Args:
         run: whose data to take.
-        preprocessing: the network's.
-        given: files or folders to take instead.
-        count: how many at most.
+        given: files or folders to take instead; they have no labels.
 
     Raises:
-        InputError: if none can be read.
+        InputError: if the run's data is gone.
     """
-    files = [file for source in given for file in find_pictures(source)] if given else _validation_files(run)
-    tensors = []
-    for file in files[:: max(1, len(files) // count)][:count]:
-        try:
-            tensors.append(preprocessing.tensor(open_picture(file)))
-        except InputError:  # the check of the data has told of it
-            continue
-    source = ", ".join(map(str, given)) if given else f"validation pictures of {run.read('data')['source']}"
-    if not tensors:
-        raise InputError(f"none of the pictures in {source} can be read; a file is proven on real pictures: give some")
-    return Pictures(torch.stack(tensors), source)
-
-
-def _validation_files(run: Run) -> list[Path]:
+    if given:
+        files = tuple(file for source in given for file in find_pictures(source))
+        return Pictures(files, {}, ", ".join(map(str, given)))
     facts = run.read("data")
     try:
         data = read_data(facts["source"], seed=facts["seed"])
     except UsageError as error:
         raise InputError(f"the run's data is gone: {error}; or give other pictures to prove the file on") from error
-    return [sample.file for sample in data.validation]
+    labels = {sample.file: sample.labels for sample in data.validation}
+    lacking = max(0, LEAST - len(labels))
+    more = [sample.file for sample in data.train[:: max(1, len(data.train) // max(1, lacking))][:lacking]]
+    kinds = "validation and training" if more else "validation"
+    return Pictures((*labels, *more), labels, f"{kinds} pictures of {data.source}")
+
+
+def side_by_side(model: Model, file: Path, pictures: Pictures, *, seconds: float, log: Path | None = None) -> Sides:
+    """Run a file in its own runtime, and torch, on the same pictures, part by part.
+
+    Args:
+        model: the network, with what it expects of a picture.
+        file: what was exported from it.
+        pictures: what to run on; what cannot be read is left out.
+        seconds: how long the runtime may take for a part.
+        log: where its words go; kept if it fails.
+
+    Raises:
+        InputError: if none can be read.
+        MobilevisionError: if the runtime crashes or takes too long; names its log.
+    """
+    parts = []
+    for i in range(0, len(pictures.files), PART):
+        files, tensor = readable(pictures.files[i : i + PART], model.preprocessing)
+        if files:
+            scores, told = file_scores(file, tensor.numpy(), seconds=seconds, log=log)
+            parts.append(Sides(files, scores, torch_scores(model.network, tensor), told))
+    if not parts:
+        raise InputError(
+            f"none of the pictures in {pictures.source} can be read; a file is proven on real pictures: give some"
+        )
+    return Sides(
+        files=tuple(each for part in parts for each in part.files),
+        scores=np.concatenate([part.scores for part in parts]),
+        reference=np.concatenate([part.reference for part in parts]),
+        told=parts[0].told,
+    )
+
+
+def readable(files: Sequence[Path], preprocessing: Preprocessing) -> tuple[tuple[Path, ...], Tensor]:
+    """The pictures that can be read, and what the network sees of them. Shape: (N, channels, height, width)."""
+    kept, tensors = [], []
+    for file in files:
+        try:
+            tensors.append(preprocessing.tensor(open_picture(file)))
+        except InputError:  # the check of the data has told of it
+            continue
+        kept.append(file)
+    return tuple(kept), torch.stack(tensors) if tensors else torch.zeros(0)
 
 
 @torch.no_grad()
@@ -140,6 +203,32 @@ def file_scores(
         payload = {"file": str(file), "pictures": str(shown), "to": str(found)}
         told = jobs.call("mobilevision.deploy.runtime:run", payload, seconds=seconds, log=log)
         return np.load(found), told
+
+
+def weigh(sides: Sides, pictures: Pictures, *, limit: float, runtime: str) -> Proof:
+    """The proof that both sides make: how far apart they are, and how often each is right.
+
+    Args:
+        sides: what the file and torch made of the pictures.
+        pictures: with the labels of those that accuracy is measured on.
+        limit: the largest difference that passes, as a share of the largest score.
+        runtime: what ran the file.
+
+    Raises:
+        ShortfallError: see `compare`.
+    """
+    proof = compare(sides.scores, sides.reference, source=pictures.source, limit=limit, runtime=runtime)
+    places = [i for i, file in enumerate(sides.files) if file in pictures.labels]
+    labels = [pictures.labels[sides.files[i]] for i in places]
+    right, right_torch = (accuracy(scores[places], labels) for scores in (sides.scores, sides.reference))
+    return replace(proof, judged=len(places), accuracy=right, accuracy_torch=right_torch)
+
+
+def accuracy(scores: Array, labels: Sequence[tuple[int, ...]]) -> float | None:
+    """Share of pictures whose best class is one of their labels; None if there are none. Shape: (N, outputs)."""
+    if not labels:
+        return None
+    return float(np.mean([int(best) in its for best, its in zip(scores.argmax(1), labels, strict=True)]))
 
 
 def compare(scores: Array, reference: Array, *, source: str, limit: float, runtime: str) -> Proof:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,15 @@ class IntegerProof:
 
 
 def integers(
-    run: Run, model: Model, format_: Format, *, card: dict[str, Any], to: Path, how: Quantization, seconds: float
+    run: Run,
+    model: Model,
+    format_: Format,
+    *,
+    card: dict[str, Any],
+    to: Path,
+    how: Quantization,
+    seconds: float,
+    logs: Callable[[str], Path | None] = lambda what: None,
 ) -> tuple[IntegerProof, dict[str, Any]]:
     """Write a run's network in 8 bits and judge it; while it falls short, keep its most sensitive layers in fp32.
 
@@ -130,6 +138,7 @@ def integers(
         to: where to write.
         how: floor, pictures, estimator.
         seconds: how long the converter may take, and the runtime.
+        logs: where the words of the "export" and of the "runtime" go; kept if it fails.
 
     Returns:
         The proof of the file as it is now, and what the file says of itself.
@@ -144,10 +153,18 @@ def integers(
     for count in ROUNDS:
         wide = [each["place"] for each in lost[:count]]
         told = convert_integers(
-            model.network, shown, card=card, to=to, how=asdict(how) | {"wide": wide}, seconds=seconds
+            model.network,
+            shown,
+            card=card,
+            to=to,
+            how=asdict(how) | {"wide": wide},
+            seconds=seconds,
+            log=logs("export"),
         )
         lost = tuple(told["lost"])
-        proof, told = judge(model, to, data, how=how, runtime=format_.runtime_version, seconds=seconds)
+        proof, told = judge(
+            model, to, data, how=how, runtime=format_.runtime_version, seconds=seconds, log=logs("runtime")
+        )
         proof = replace(
             proof,
             calibration=len(shown),
@@ -170,14 +187,21 @@ def refuse(pictures: Sequence[str | Path]) -> None:
 
 
 def judge(
-    model: Model, file: Path, data: Data, *, how: Quantization, runtime: str, seconds: float
+    model: Model,
+    file: Path,
+    data: Data,
+    *,
+    how: Quantization,
+    runtime: str,
+    seconds: float,
+    log: Path | None = None,
 ) -> tuple[IntegerProof, dict[str, Any]]:
     """Put a file beside torch on all validation pictures, part by part."""
     parts = []
     for i in range(0, len(data.validation), PART):
         samples, pictures = readable(data.validation[i : i + PART], model.preprocessing)
         if samples:
-            scores, told = file_scores(file, pictures.numpy(), seconds=seconds)
+            scores, told = file_scores(file, pictures.numpy(), seconds=seconds, log=log)
             parts.append((samples, scores, torch_scores(model.network, pictures)))
     if not parts:
         raise InputError(f"none of the validation pictures in {data.source} can be read; a file is proven on them")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mobilevision.deploy.base import Array, Runner
+from mobilevision.deploy.coverage import cover
 from mobilevision.deploy.formats import format_of
 from mobilevision.errors import InputError, UsageError
 
@@ -57,7 +58,7 @@ def run(file: str, pictures: str, to: str) -> dict[str, Any]:
     """The job of a file's own process: run it on pictures in an .npy file, write its scores to another.
 
     Returns:
-        What the file says of itself: inputs, outputs, card, and how often it holds each operator.
+        What the file says of itself: inputs, outputs, card, how often it holds each operator, and its `Coverage`.
     """
     runner, shown = open_file(Path(file)), np.load(pictures)
     parts = [part for part in (shown[:1], shown[1:]) if len(part)]  # one alone too, where a batch can be of any size
@@ -68,4 +69,5 @@ def run(file: str, pictures: str, to: str) -> dict[str, Any]:
         "outputs": [port.facts() for port in runner.outputs],
         "card": runner.card,
         "operators": {name: names.count(name) for name in sorted(set(names))},
+        "coverage": cover(Path(file)),
     }

@@ -13,12 +13,10 @@ from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.base import Array
 from mobilevision.deploy.formats import format_of
 from mobilevision.run import processor
-from mobilevision.timing.clock import LEAST, check, cores
+from mobilevision.timing.clock import DRAWS, LEAST, check, cores
 
 ROUNDS = 8
 """Turns of each file, where two runtimes would clash in one process; an even number, so that each begins as often."""
-DRAWS = 2000
-"""Samples of the bootstrap."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,50 @@
+"""What an OpenVINO file holds, operator by operator."""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from mobilevision.deploy.base import Layer
+
+NONE = {"Parameter", "Constant", "Result"}
+
+
+def layers(file: Path) -> tuple[Layer, ...]:
+    """The operators of a file in order, for one picture; the CPU plugin takes all of them."""
+    import openvino
+
+    model = openvino.Core().read_model(file / "model.xml")
+    image = model.inputs[0]
+    model.reshape({image: [side.get_length() if side.is_static else 1 for side in image.get_partial_shape()]})
+    return tuple(
+        Layer(
+            name=each.get_friendly_name(),
+            operator=each.get_type_name(),
+            macs=_macs(each),
+            bytes=sum(_bytes(port) for port in (*each.inputs(), *each.outputs())),
+            piece="0",
+        )
+        for each in model.get_ordered_ops()
+        if each.get_type_name() not in NONE
+    )
+
+
+def _macs(operator: Any) -> int:
+    """Multiply-accumulates of an operator that multiplies matrices or convolves; 0 of others."""
+    word = operator.get_type_name()
+    shapes = [tuple(port.get_shape()) for port in operator.inputs()]
+    made = prod(operator.output(0).get_shape()) if operator.get_output_size() else 0
+    if word == "Convolution":  # weights: out, in, height, width
+        return int(made * prod(shapes[1][1:]))
+    if word == "GroupConvolution":  # weights: groups, out, in, height, width
+        return int(made * prod(shapes[1][2:]))
+    if word == "MatMul":
+        turned = operator.get_attributes().get("transpose_a", False)
+        return int(made * shapes[0][-2 if turned else -1])
+    return 0
+
+
+def _bytes(port: Any) -> int:
+    return int(prod(port.get_shape()) * port.get_element_type().size)
