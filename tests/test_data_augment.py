@@ -19,7 +19,7 @@ def picture(width: int = 32, height: int = 32) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8))
 
 
-@pytest.mark.parametrize("policy", ["none", "trivial", "rand"])
+@pytest.mark.parametrize("policy", ["none", "auto", "trivial", "rand"])
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "CMYK"])
 def test_it_gives_tensors_of_the_right_size_that_vary(policy: str, mode: str) -> None:
     transform = Augment(policy=policy, color=0.3, erase=0.5).transform(PREPROCESSING)
@@ -81,7 +81,9 @@ def test_the_least_size_never_enlarges_the_smallest_crop() -> None:
         {"area": (0.0, 1.0)},
         {"area": (0.5, 0.2)},
         {"ratio": (2.0, 1.0)},
-        {"policy": "auto"},
+        {"policy": "wild"},
+        {"exclude": ("Cutout",)},
+        {"policy_chance": 2},
         {"flip": 1.5},
         {"magnitude": 31},
     ],

@@ -8,15 +8,14 @@ from torch import nn
 
 from mobilevision.architecture import Arch
 from mobilevision.blocks import Classifier, Conv, Inverted
-from mobilevision.errors import InputError, MissingError, MobilevisionError, UsageError
+from mobilevision.errors import InputError, MissingError, UsageError
 from mobilevision.layers import Residual
 from mobilevision.network import Network
 from mobilevision.train.average import Average
 from mobilevision.train.chance import set_drops_
 from mobilevision.train.device import make_fabric, pick_device
 from mobilevision.train.feed import augmentation
-from mobilevision.train.loop import finite
-from mobilevision.train.optimizer import groups, make_optimizer
+from mobilevision.train.optimizer import OPTIMIZERS, groups, make_optimizer
 from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import RECIPES, find_recipe, quick
 from mobilevision.train.schedule import learning_rate
@@ -91,7 +90,7 @@ def test_without_warm_up_the_first_rate_is_the_highest() -> None:
 
 def test_every_weight_is_trained_and_norms_and_biases_do_not_decay() -> None:
     network = Network(TINY, 3)
-    decaying, free = (group["params"] for group in groups(network, 0.05))
+    decaying, free = (group["params"] for group in groups(network, replace(quick, weight_decay=0.05)))
     assert len(decaying) + len(free) == len(list(network.parameters()))
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
     unpulled = {id(weight) for weight in free}
@@ -101,10 +100,10 @@ def test_every_weight_is_trained_and_norms_and_biases_do_not_decay() -> None:
 def test_frozen_weights_are_left_alone() -> None:
     network = Network(TINY, 3)
     network.stages.requires_grad_(False)
-    assert sum(len(group["params"]) for group in groups(network, 0.05)) == 2
+    assert sum(len(group["params"]) for group in groups(network, quick)) == 2
 
 
-@pytest.mark.parametrize("name", ["adamw", "rmsprop", "sgd"])
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
 def test_every_optimizer_goes_downhill(name: str) -> None:
     torch.manual_seed(0)
     layer, x, y = nn.Linear(4, 1), torch.randn(32, 4), torch.randn(32, 1)
@@ -156,8 +155,3 @@ def test_a_device_that_is_not_here_is_told() -> None:
             make_fabric("cuda", "auto")
     with pytest.raises(UsageError, match="precision"):
         make_fabric("cpu", "fp12")
-
-
-def test_a_loss_that_is_no_number_names_the_epoch_and_the_step() -> None:
-    with pytest.raises(MobilevisionError, match="epoch 3, step 7"):
-        finite(torch.tensor(float("nan")), epoch=3, step=7, rate=0.1)

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
+from mobilevision.data.mixing import Mixing
+from mobilevision.data.policies import OPERATIONS, POLICIES
 from mobilevision.data.preprocessing import INTERPOLATIONS, Preprocessing
 from mobilevision.errors import UsageError
-
-Policy = Callable[[int], list[Any]]
-POLICIES: dict[str, Policy] = {  # name -> the transforms of a strength
-    "none": lambda _: [],
-    "trivial": lambda _: [v2.TrivialAugmentWide()],  # arXiv:2103.10158; it draws its strength
-    "rand": lambda magnitude: [v2.RandAugment(num_ops=2, magnitude=magnitude)],  # arXiv:1909.13719
-}
 
 
 @dataclass(frozen=True)
@@ -30,10 +25,15 @@ class Augment:
         area: smallest and largest share of the picture's area that a crop keeps (Inception crop, arXiv:1409.4842).
         ratio: smallest and largest width of a crop as a multiple of its height.
         flip: chance of a mirror image; 0 where left and right matter, as for digits.
-        policy: "none", "trivial" (TrivialAugment) or "rand" (RandAugment, two operations).
-        magnitude: strength of "rand", 0 to 30.
+        policy: "none", "auto" (AutoAugment), "rand" (RandAugment) or "trivial" (TrivialAugment).
+        magnitude: strength of "rand" as its paper counts; 10 turns by 30 degrees.
+        magnitude_spread: standard deviation of that strength.
+        policy_layers: operations of "rand", one after another.
+        policy_chance: chance of each of them.
+        exclude: operations of "rand" that are left out, by name.
         color: largest share by which brightness, contrast and saturation change.
         erase: chance that a rectangle is replaced by the mean color (random erasing, arXiv:1708.04896).
+        mixing: what is done to a whole batch afterwards, by who trains.
 
     Raises:
         UsageError: if a value makes no sense.
@@ -43,9 +43,14 @@ class Augment:
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     flip: float = 0.5
     policy: str = "none"
-    magnitude: int = 9
+    magnitude: float = 9.0
+    magnitude_spread: float = 0.0
+    policy_layers: int = 2
+    policy_chance: float = 1.0
+    exclude: tuple[str, ...] = ()
     color: float = 0.0
     erase: float = 0.0
+    mixing: Mixing = field(default_factory=Mixing)
 
     def __post_init__(self) -> None:
         if not 0 < self.area[0] <= self.area[1] <= 1:
@@ -56,8 +61,11 @@ class Augment:
             raise UsageError(f"augmentation policy {self.policy!r} is unknown; use {', '.join(POLICIES)}")
         if not 0 <= self.magnitude <= 30:
             raise UsageError(f"magnitude {self.magnitude} is not between 0 and 30")
-        if not all(0 <= share <= 1 for share in (self.flip, self.color, self.erase)):
-            raise UsageError(f"flip {self.flip}, color {self.color} and erase {self.erase} must be between 0 and 1")
+        if unknown := [name for name in self.exclude if name not in OPERATIONS]:
+            raise UsageError(f"RandAugment has no operation {unknown[0]!r}; it has {', '.join(OPERATIONS)}")
+        for name in ("flip", "color", "erase", "policy_chance"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} {getattr(self, name)} must be between 0 and 1")
 
     def transform(self, preprocessing: Preprocessing) -> Callable[[Image.Image], Tensor]:
         """From a picture to a varied tensor of the size and normalization that evaluation has."""
@@ -71,7 +79,7 @@ class Augment:
         vary: list[Any] = [crop]
         if self.flip:
             vary.append(v2.RandomHorizontalFlip(self.flip))
-        vary += POLICIES[self.policy](self.magnitude)
+        vary += POLICIES[self.policy](self)
         if self.color:
             vary.append(v2.ColorJitter(brightness=self.color, contrast=self.color, saturation=self.color))
         # After normalization the mean color is 0.
@@ -87,4 +95,4 @@ class Augment:
 
     def facts(self) -> dict[str, Any]:
         """As plain JSON."""
-        return asdict(self) | {"area": list(self.area), "ratio": list(self.ratio)}
+        return asdict(self) | {name: list(getattr(self, name)) for name in ("area", "ratio", "exclude")}

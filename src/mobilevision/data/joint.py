@@ -42,8 +42,10 @@ def varied(preprocessing: Preprocessing, augment: Augment) -> Joint:
     picture does not reach are of nobody's class.
 
     Raises:
-        UsageError: if `augment` asks for a policy: those move pixels without telling where boxes go.
+        UsageError: if `augment` asks for a policy or for mixing: those move pixels without telling where boxes go.
     """
+    if augment.mixing:
+        raise UsageError("boxes and masks are not mixed; set mixup and cutmix to 0")
     if augment.policy != "none":
         raise UsageError(f"the policy {augment.policy!r} does not move boxes and masks; set policy to 'none'")
     crop = v2.RandomResizedCrop(

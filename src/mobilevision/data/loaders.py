@@ -141,7 +141,13 @@ class Order(Sampler[Draw]):
         pictures: what is drawn from; its epoch when a pass begins holds for the pass.
         shuffle: whether the order changes with each epoch.
         weights: chance of each sample to be drawn, relative to the others; then some come more often than others.
+
+    Attributes:
+        repeats: how often each sample that comes does so, one after another; then as many fewer come. Set by who
+            trains (repeated augmentation, arXiv:1902.05509).
     """
+
+    repeats = 1
 
     def __init__(self, pictures: Passed, *, shuffle: bool, weights: Tensor | None = None) -> None:
         self.pictures, self.shuffle, self.weights = pictures, shuffle, weights
@@ -155,10 +161,13 @@ class Order(Sampler[Draw]):
         for part in self._places(_generator(self.pictures.seed, epoch)).split(PART):  # type: ignore[no-untyped-call]
             for place in part.tolist():
                 yield Draw(place, epoch, seen[place])
-                if self.weights is not None:  # else none comes again
+                if self.weights is not None or self.repeats > 1:  # else none comes again
                     seen[place] += 1
 
     def _places(self, generator: torch.Generator) -> Tensor:
+        return self._once(generator).repeat_interleave(self.repeats)[: len(self)]
+
+    def _once(self, generator: torch.Generator) -> Tensor:
         if self.weights is not None:
             return torch.multinomial(self.weights, len(self), replacement=True, generator=generator)
         return torch.randperm(len(self), generator=generator) if self.shuffle else torch.arange(len(self))

@@ -1,5 +1,7 @@
 """Where a training runs, and how precisely."""
 
+import os
+
 import torch
 from lightning_fabric import Fabric
 
@@ -10,7 +12,9 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def make_fabric(device: str, precision: str) -> Fabric:
-    """Lightning Fabric on one device.
+    """Lightning Fabric on one device, or under torchrun on one device for each process it started.
+
+    Several processes, on one machine or more, average their gradients (DistributedDataParallel).
 
     Args:
         device: "auto", "cpu", "cuda" or "mps"; auto takes the fastest that is here.
@@ -18,14 +22,31 @@ def make_fabric(device: str, precision: str) -> Fabric:
 
     Raises:
         UsageError: if a word is not known.
-        MissingError: if the device is not here.
+        MissingError: if the device is not here, or cannot compute in that precision.
     """
     device = pick_device(device)
     if precision == "auto":
         precision = "32" if device != "cuda" else "bf16" if torch.cuda.is_bf16_supported() else "16"
     if precision not in PRECISIONS:
         raise UsageError(f"precision {precision!r} is not known; {nearest(precision, [*PRECISIONS, 'auto'])}")
-    return Fabric(accelerator=device, devices=1, precision=PRECISIONS[precision])  # type: ignore[arg-type]
+    if precision == "16" and device == "cpu":
+        raise MissingError("a CPU does not train in 16 bits of this kind; use --precision bf16 or 32")
+    here, everywhere = (int(os.environ.get(name, "1")) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
+    fabric = Fabric(
+        accelerator=device,
+        devices=here,
+        num_nodes=max(1, everywhere // here),
+        strategy="ddp" if everywhere > 1 else "auto",
+        precision=PRECISIONS[precision],  # type: ignore[arg-type]
+    )
+    if everywhere > 1:
+        fabric.launch()
+    return fabric
+
+
+def leads() -> bool:
+    """Whether this process is the one that writes and tells: the first of those that torchrun started, or the only."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def pick_device(name: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from mobilevision.run import Run, environment
 from mobilevision.tasks.base import Task
 from mobilevision.tasks.catalog import check_data, make_task
 from mobilevision.train.recipe import Recipe
-from mobilevision.train.resume import has_checkpoint
+from mobilevision.train.resume import has_checkpoint, told_if_unwritable
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Plan:
         """
         if has_checkpoint(run.folder):
             self._compare(run)
+            run.write("data", self.data.facts())  # the same pictures may lie elsewhere now
         else:
             run.begin(self.arch, **self.facts(), environment=environment(self.seed))
 
@@ -65,10 +69,10 @@ class Plan:
             "data": run.read("data")["digest"],
             "seed": run.read("environment")["seed"],
         }
-        for name, facts in json.loads(json.dumps(self.facts())).items():
-            if name != "data":
-                asked |= {f"{name}.{key}": value for key, value in facts.items()}
-                stands |= {f"{name}.{key}": value for key, value in run.read(name).items()}
+        there = {"task": run.read("task"), "recipe": Recipe.read(run.read("recipe")).facts()}
+        for name, facts in there.items():
+            asked |= {f"{name}.{key}": value for key, value in json.loads(json.dumps(self.facts()[name])).items()}
+            stands |= {f"{name}.{key}": value for key, value in facts.items()}
         for name in asked | stands:  # in their order: a seed that differs draws another split, so it is told first
             if asked.get(name) != stands.get(name):
                 raise UsageError(
@@ -87,15 +91,61 @@ def make_plan(network: Network, data: Data | str | Path, *, task: str | Task, re
     name = task if isinstance(task, str) else task.name
     data = data if isinstance(data, Data) else check_data(name, data, seed=seed)
     task = make_task(task, data.labels, multilabel=data.multilabel) if isinstance(task, str) else task
-    for split in ("train", "validation"):
-        if not getattr(data, split):
-            raise InputError(f"{data.source} leaves no {split} pictures; add some, or let the split be made")
+    check_splits(data)
     if network.outputs != task.outputs:
         raise UsageError(
             f"the network has {network.outputs} outputs and the data {task.outputs} classes; "
             f"make it with num_classes={task.outputs}"
         )
     return Plan(network.arch, data, task, recipe, seen_by(network, recipe), seed)
+
+
+def check_splits(data: Data) -> None:
+    """Refuse data that nothing can be learned from, or that would tell a false accuracy.
+
+    `check` sets aside what does not fit; this is for data that was put together by hand.
+
+    Raises:
+        InputError: if there is nothing to train on or to measure, a label outside the classes, or a picture to train
+            on among those to measure.
+    """
+    for split in ("train", "validation"):
+        if not getattr(data, split):
+            raise InputError(f"{data.source} leaves no {split} pictures; add some, or let the split be made")
+    for sample in (*data.train, *data.validation):
+        if any(not 0 <= label < len(data.labels) for label in sample.labels):
+            raise InputError(f"{sample.file} has labels {sample.labels}; all must be below {len(data.labels)}")
+    learned = {sample.file for sample in data.train}
+    if leak := next((sample.file for sample in data.validation if sample.file in learned), None):
+        raise InputError(f"{leak} is both a training and a validation picture; take it out of one")
+    seen = {label for sample in data.train for label in sample.labels}
+    for sample in data.validation:
+        if unseen := [data.labels[label] for label in sample.labels if label not in seen]:
+            warnings.warn(
+                f"{sample.file} shows {unseen[0]}, which no training picture does; it will never be told", stacklevel=3
+            )
+            break
+
+
+@contextmanager
+def prepared(run: Run, plan: Plan, *, on: bool = True) -> Iterator[None]:
+    """Hold the run's folder for this process, with the plan in it.
+
+    Args:
+        run: whose folder.
+        plan: what is written, or compared with what stands there.
+        on: whether this process is the one that writes; the others go on.
+
+    Raises:
+        UsageError: if another process holds it, or another training stands there.
+        MobilevisionError: if it cannot be written.
+    """
+    with ExitStack() as held:
+        if on:
+            with told_if_unwritable(run.folder):
+                held.enter_context(run.locked())
+                plan.begin(run)
+        yield
 
 
 def seen_by(network: Network, recipe: Recipe) -> Preprocessing:

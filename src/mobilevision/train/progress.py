@@ -11,12 +11,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 Batch = TypeVar("Batch")
 
+STARVED = 0.2
+"""Share of the time spent waiting for pictures from where it is worth a word."""
+
 
 class Meter:
-    """Measures one epoch of training: loss, speed, and how long the network waited for pictures."""
+    """Measures the speed of an epoch of training, and how long the network waited for pictures."""
 
     def __init__(self) -> None:
-        self.pictures, self.loss, self.waited, self.began = 0, 0.0, 0.0, perf_counter()
+        self.pictures, self.waited, self.began = 0, 0.0, perf_counter()
 
     def each(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The batches, with the time it takes to get them counted as waiting."""
@@ -26,19 +29,14 @@ class Meter:
             yield batch
             asked = perf_counter()
 
-    def add(self, loss: float, pictures: int) -> None:
+    def add(self, pictures: int) -> None:
         """Count a step."""
-        self.loss += loss * pictures
         self.pictures += pictures
 
     def facts(self) -> dict[str, float]:
-        """The mean loss, pictures a second, and the share of the time spent waiting for them."""
+        """Pictures a second, and the share of the time spent waiting for them."""
         seconds = perf_counter() - self.began
-        return {
-            "train_loss": self.loss / max(1, self.pictures),
-            "images_per_second": self.pictures / seconds,
-            "data_wait": self.waited / seconds,
-        }
+        return {"images_per_second": self.pictures / seconds, "data_wait": self.waited / seconds}
 
 
 class Display:
@@ -48,10 +46,12 @@ class Display:
         steps: of the whole training.
         done: steps of it that are done already.
         goal: the metric that the lines show.
+        workers: processes that read pictures, for advice.
+        on: whether this process is the one that tells.
     """
 
-    def __init__(self, steps: int, *, done: int, goal: str) -> None:
-        self.console, self.goal = Console(stderr=True), goal
+    def __init__(self, steps: int, *, done: int, goal: str, workers: int = 0, on: bool = True) -> None:
+        self.console, self.goal, self.workers = Console(stderr=True, quiet=not on), goal, workers
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -59,8 +59,10 @@ class Display:
             TextColumn("{task.fields[speed]}"),
             TimeRemainingColumn(),
         )
-        self.bar = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        shown = on and self.console.is_terminal
+        self.bar = Progress(*columns, console=self.console, transient=True, disable=not shown)
         self.row = self.bar.add_task("training", total=steps, completed=done, speed="")
+        self.advised = False
 
     def __enter__(self) -> Self:
         """Show the bar."""
@@ -75,14 +77,30 @@ class Display:
 
     def step(self, epoch: int, meter: Meter) -> None:
         """Advance by one step of `epoch` (from 1)."""
-        speed = f"{meter.facts()['images_per_second']:.0f} images/s"
+        facts = meter.facts()
+        speed = f"{facts['images_per_second']:.0f} images/s, data wait {facts['data_wait']:.0%}"
         self.bar.update(self.row, advance=1, description=f"epoch {epoch}", speed=speed)
 
     def epoch(self, facts: dict[str, Any]) -> None:
-        """Print the line of an epoch."""
-        self.console.print(
+        """Print the line of an epoch, and once what to do if the network waits for pictures."""
+        self.say(
             f"epoch {facts['epoch']}  loss {facts['train_loss']:.4f}  "
             f"validation {facts['loss']:.4f}  {self.goal} {facts.get(self.goal, math.nan):.2%}  "
-            f"{facts['images_per_second']:.0f} images/s  data wait {facts['data_wait']:.0%}",
-            highlight=False,
+            f"{facts['images_per_second']:.0f} images/s  data wait {facts['data_wait']:.0%}"
         )
+        if facts["data_wait"] > STARVED and not self.advised:
+            self.advised = True
+            self.say(starved(facts["data_wait"], workers=self.workers))
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        self.console.print(line, highlight=False)
+
+
+def starved(wait: float, *, workers: int) -> str:
+    """What to do about a network that waits for its pictures."""
+    return (
+        f"warning: the network waited {wait:.0%} of the time for pictures, which {workers} processes read; give more "
+        "with --workers if there are cores, or make the picture files smaller: their sides need not exceed twice the "
+        "recipe's size"
+    )

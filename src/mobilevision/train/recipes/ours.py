@@ -1,6 +1,5 @@
-"""The recipes, each whole."""
+"""Our own recipes, for folders of pictures and few processors."""
 
-from mobilevision.errors import UsageError, nearest
 from mobilevision.train.recipe import Recipe
 
 finetune = Recipe(
@@ -15,24 +14,12 @@ finetune = Recipe(
     warmup=0.1,
     final_lr=0.01,
     weight_decay=0.02,
-    momentum=0.9,
-    beta1=0.9,
-    beta2=0.999,
-    rho=0.9,
-    epsilon=1e-8,
-    clip=0.0,
     average=0.99,
     smoothing=0.1,
     dropout=0.2,
-    drop_path=0.0,
     area=0.5,
-    aspect=4 / 3,
     flip=0.5,
-    policy="none",
-    magnitude=9,
     color=0.2,
-    erase=0.0,
-    balance="none",
 )
 """For small folders, on weights that have seen ImageNet."""
 
@@ -48,24 +35,15 @@ scratch_small = Recipe(
     warmup=0.1,
     final_lr=0.01,
     weight_decay=0.05,
-    momentum=0.9,
-    beta1=0.9,
-    beta2=0.999,
-    rho=0.9,
-    epsilon=1e-8,
     clip=1.0,
     average=0.995,
     smoothing=0.1,
     dropout=0.2,
     drop_path=0.05,
     area=0.35,
-    aspect=4 / 3,
     flip=0.5,
     policy="trivial",
-    magnitude=9,
-    color=0.0,
     erase=0.1,
-    balance="none",
 )
 """For small folders, from nothing: longer, with more augmentation."""
 
@@ -81,36 +59,10 @@ quick = Recipe(
     warmup=0.1,
     final_lr=0.01,
     weight_decay=0.05,
-    momentum=0.9,
-    beta1=0.9,
     beta2=0.99,
-    rho=0.9,
-    epsilon=1e-8,
     clip=1.0,
     average=0.98,
     smoothing=0.05,
-    dropout=0.0,
-    drop_path=0.0,
     area=0.7,
-    aspect=4 / 3,
-    flip=0.0,
-    policy="none",
-    magnitude=9,
-    color=0.0,
-    erase=0.0,
-    balance="none",
 )
 """A few minutes on two cores, from nothing or from weights: for trying things out, at low resolution."""
-
-RECIPES = {recipe.name: recipe for recipe in (finetune, scratch_small, quick)}
-
-
-def find_recipe(name: str) -> Recipe:
-    """The recipe called `name`.
-
-    Raises:
-        UsageError: if there is none.
-    """
-    if name not in RECIPES:
-        raise UsageError(f"there is no recipe {name!r}; {nearest(name, RECIPES)}; known are {', '.join(RECIPES)}")
-    return RECIPES[name]

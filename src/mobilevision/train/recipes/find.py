@@ -1,0 +1,29 @@
+"""The recipes by name."""
+
+from mobilevision.errors import UsageError, nearest
+from mobilevision.train.recipe import Recipe
+from mobilevision.train.recipes import ours, torchvision, v1_v2, v3, v4
+from mobilevision.train.recipes.emo_mnasnet import emo, mnasnet
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        *(ours.finetune, ours.scratch_small, ours.quick),
+        *(v1_v2.mobilenetv1, v1_v2.mobilenetv2, v3.mobilenetv3, v3.mobilenetv3_slim),
+        *(v4.mobilenetv4_conv_small, v4.mobilenetv4_conv_medium, v4.mobilenetv4_hybrid_medium),
+        *(v4.mobilenetv4_conv_large, v4.mobilenetv4_conv_large_code, v4.mobilenetv4_hybrid_large),
+        *(emo, mnasnet),
+        *(torchvision.torchvision_mobilenetv2, torchvision.torchvision_mobilenetv3, torchvision.torchvision_second),
+    )
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe called `name`.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if name not in RECIPES:
+        raise UsageError(f"there is no recipe {name!r}; {nearest(name, RECIPES)}; known are {', '.join(RECIPES)}")
+    return RECIPES[name]
