@@ -8,6 +8,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pytest
 import torch
 
+from tiny_training import draw_colors
+
 
 @pytest.fixture(autouse=True)
 def _steady() -> None:
@@ -23,3 +25,9 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data is not at {folder}; set MOBILEVISION_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def colors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of three classes of small pictures that differ in color."""
+    return draw_colors(tmp_path_factory.mktemp("colors"))

@@ -10,69 +10,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
-from torch import Tensor
 
-from mobilevision.architecture import Arch
-from mobilevision.blocks import Classifier, Conv, Inverted
 from mobilevision.data import Preprocessing
 from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.files import locked
 from mobilevision.network import Network
 from mobilevision.run import Run
 from mobilevision.train.loop import fit, resume
-from mobilevision.train.recipes import quick
 from mobilevision.train.resume import load_checkpoint, save_checkpoint
 from mobilevision.weights.read import read_facts
-
-TINY = Arch("tiny", ((Conv(8, 2),), (Inverted(8, expand=2), Inverted(16, 2, expand=2))), Classifier(), size=16)
-RECIPE = replace(
-    quick, epochs=3, least_steps=0, batch=8, size=16, lr=0.01, dropout=0.1, drop_path=0.1, erase=0.2, flip=0.5
-)
-
-
-@pytest.fixture(scope="session")
-def colors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of noisy 20-pixel pictures that differ in color."""
-    torch.manual_seed(1)
-    folder = tmp_path_factory.mktemp("colors")
-    for channel, name in enumerate(("blue", "green", "red")):
-        (folder / name).mkdir()
-        for i in range(14):
-            pixels = torch.randint(0, 128, (20, 20, 3), dtype=torch.uint8)
-            pixels[..., 2 - channel] += 90
-            Image.fromarray(pixels.numpy()).save(folder / name / f"{i}.png")
-    return folder
-
-
-def fresh() -> Network:
-    torch.manual_seed(0)
-    return Network(TINY, 3)
-
-
-class Stopped(Network):
-    """A network whose training is interrupted at a step."""
-
-    left = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.left -= self.training
-        if self.left < 0:
-            raise KeyboardInterrupt
-        return super().forward(x)
-
-
-def stopped_after(steps: int) -> Network:
-    torch.manual_seed(0)
-    network = Stopped(TINY, 3)
-    network.left = steps
-    return network
-
-
-def same(one: Path, other: Path) -> bool:
-    a, b = load_file(one), load_file(other)
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+from tiny_training import RECIPE, TINY, fresh, same, stopped_after
 
 
 def test_a_training_learns_and_leaves_a_run_behind(colors: Path, tmp_path: Path) -> None:
@@ -227,7 +175,7 @@ KILLED = """
 import sys, torch
 from dataclasses import replace
 sys.path.insert(0, {tests!r})
-from test_train_fit import RECIPE, fresh
+from tiny_training import RECIPE, fresh
 from mobilevision.train.loop import fit
 torch.set_num_threads(1)
 fit(fresh(), {data!r}, recipe=replace(RECIPE, epochs=8), to={to!r}, workers=1)

@@ -25,7 +25,9 @@ from mobilevision.tasks.catalog import check_data, has_splits, headed
 from mobilevision.tasks.figures import headline
 from mobilevision.tasks.measure import measure
 from mobilevision.timing.clock import bench
+from mobilevision.train.device import leads
 from mobilevision.train.loop import fit
+from mobilevision.train.position import Habits
 from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import finetune, scratch_small
 
@@ -36,8 +38,9 @@ Say = Callable[[str], None]
 
 
 def tell(line: str) -> None:
-    """Say a line on stderr."""
-    print(line, file=sys.stderr, flush=True)
+    """Say a line on stderr; of several processes the first does."""
+    if leads():
+        print(line, file=sys.stderr, flush=True)
 
 
 def build(
@@ -100,9 +103,11 @@ def train(
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
+    workers: int | None = None,
+    habits: Habits | None = None,
     say: Say = tell,
 ) -> Run:
-    """Check the data, make the network, train it; the arguments are those of `build`, `precision` is the training's."""
+    """Check the data, make the network, train it; the arguments are those of `build`, the training's those of `fit`."""
     found = check_data(task, data, seed=seed)
     for line in (*(f"set aside {each.file}: {each.reason}" for each in found.set_aside[:SHOWN]), *found.warnings):
         say(line)
@@ -114,7 +119,18 @@ def train(
         f"stopped, it goes on with --out {folder}"
     )
     recipe = recipe or (finetune if weights else scratch_small)
-    return fit(network, found, task=task, recipe=recipe, to=folder, seed=seed, device=device, precision=precision)
+    return fit(
+        network,
+        found,
+        task=task,
+        recipe=recipe,
+        to=folder,
+        seed=seed,
+        device=device,
+        precision=precision,
+        workers=workers,
+        habits=habits,
+    )
 
 
 def evaluate(source: str | Path, data: str | Path | None = None) -> dict[str, Any]:

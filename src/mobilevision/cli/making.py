@@ -22,6 +22,7 @@ from mobilevision.cli.options import (
     Source,
     Task,
     Weights,
+    Workers,
     words,
 )
 from mobilevision.cli.sources import network_named
@@ -84,21 +85,34 @@ def train(
     seed: Seed = 0,
     device: Device = "auto",
     precision: Annotated[str, typer.Option(help="auto, 32, bf16 or 16 (mixed).")] = "auto",
+    workers: Workers = None,
     out: Out = None,
-    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run as it was begun.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with a run as it was begun, or for more --epochs.")
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0, help="Stop after so long; --resume goes on. 0 has no limit.")] = 0.0,
+    log: Annotated[str, typer.Option(help="Where to write curves too, separated by commas: mlflow, wandb.")] = "",
+    find_lr: Annotated[bool, typer.Option("--find-lr", help="Try learning rates, and train nothing.")] = False,
 ) -> Answer:
     """Train a network on checked data into a run folder.
 
     A training that was stopped goes on where it was: with --resume RUN, or with the same command and the same --out.
+    Started by torchrun, several processes share each batch.
     """
     from mobilevision.build import summary
     from mobilevision.build import train as go
+    from mobilevision.train.device import leads
     from mobilevision.train.loop import resume as go_on
+    from mobilevision.train.position import Habits
 
+    habits = Habits(minutes=minutes, log=words(log))
     if resume is not None:
-        run = go_on(resume, device=device, precision=precision)
+        run = go_on(resume, data, epochs=epochs, device=device, precision=precision, workers=workers, habits=habits)
     elif data is None:
         raise UsageError("there is no DATA to train on; give it, or --resume RUN")
+    elif find_lr:
+        numbers = _recipe(recipe, weights, changes, epochs=epochs, batch=batch)
+        return _tried(data, arch, task=task, weights=weights, recipe=numbers, seed=seed, device=device, workers=workers)
     else:
         run = go(
             data,
@@ -110,7 +124,11 @@ def train(
             seed=seed,
             device=device,
             precision=precision,
+            workers=workers,
+            habits=habits,
         )
+    if not leads():  # one of several processes tells
+        raise typer.Exit
     facts = summary(run)
     return Answer(facts, told_run(facts))
 
@@ -140,8 +158,35 @@ def export(
     return Answer(made, "\n".join(map(told_file, made)))
 
 
+def _tried(
+    data: str,
+    arch: str,
+    *,
+    task: str,
+    weights: str | None,
+    recipe: "Numbers",
+    seed: int,
+    device: str,
+    workers: int | None,
+) -> Answer:
+    """The learning rate at which the loss falls fastest."""
+    import torch
+
+    from mobilevision.models import create_model
+    from mobilevision.tasks.catalog import check_data
+    from mobilevision.train.range_test import find_lr
+
+    checked = check_data(task, data, seed=seed)
+    torch.manual_seed(seed)
+    network = create_model(network_named(arch), pretrained=weights or False, num_classes=len(checked.labels))
+    found = find_lr(network, checked, task=task, recipe=recipe, seed=seed, device=device, workers=workers)
+    return Answer(
+        found.facts(), f"the loss falls fastest at a learning rate of {found.lr:.2g}: --set lr={found.lr:.2g}"
+    )
+
+
 def _recipe(
-    name: str | None, weights: str | None, changes: list[str] | None, *, epochs: int | None, batch: int | None
+    name: str | None, weights: str | None, changes: list[str] | None, *, epochs: int | None, batch: str | None
 ) -> "Numbers":
     """The recipe that was named, or the one that fits, with the numbers that were given."""
     from mobilevision.train.recipes import find_recipe
@@ -152,5 +197,6 @@ def _recipe(
         if not equals:
             raise UsageError(f"--set takes KEY=VALUE, for example --set lr=0.001, not {change!r}")
         given[key.strip()] = value.strip()
-    given |= {key: value for key, value in (("epochs", epochs), ("batch", batch)) if value is not None}
+    sized = ("accumulate", 0) if batch == "auto" else ("batch", batch)
+    given |= {key: value for key, value in (("epochs", epochs), sized) if value is not None}
     return find_recipe(name or ("finetune" if weights else "scratch_small")).changed(given)

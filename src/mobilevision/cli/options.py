@@ -38,10 +38,20 @@ Weights = Annotated[
 ]
 Recipe = Annotated[
     str | None,
-    typer.Option(help="finetune, scratch_small or quick; default: finetune with weights, else scratch_small."),
+    typer.Option(
+        help="finetune, scratch_small, quick, or a published one, such as mobilenetv4_conv_small; "
+        "default: finetune with weights, else scratch_small."
+    ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the pictures; default: the recipe's.")]
-Batch = Annotated[int | None, typer.Option(min=1, help="Pictures a step; default: the recipe's.")]
+Batch = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|auto",
+        help="Pictures a step; default: the recipe's. auto keeps it, in as few parts as fit into memory.",
+    ),
+]
+Workers = Annotated[int | None, typer.Option(min=0, help="Processes that read pictures; default: one a core but one.")]
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Another value for a number of the recipe; may be repeated."),

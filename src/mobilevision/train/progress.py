@@ -14,6 +14,9 @@ Batch = TypeVar("Batch")
 STARVED = 0.2
 """Share of the time spent waiting for pictures from where it is worth a word."""
 
+LOST = 2.0
+"""Seconds of an epoch that must be lost in this way."""
+
 
 class Meter:
     """Measures the speed of an epoch of training, and how long the network waited for pictures."""
@@ -88,19 +91,20 @@ class Display:
             f"validation {facts['loss']:.4f}  {self.goal} {facts.get(self.goal, math.nan):.2%}  "
             f"{facts['images_per_second']:.0f} images/s  data wait {facts['data_wait']:.0%}"
         )
-        if facts["data_wait"] > STARVED and not self.advised:
+        wait = facts["data_wait"]
+        if wait > STARVED and wait * facts["seconds"] > LOST and not self.advised:
             self.advised = True
-            self.say(starved(facts["data_wait"], workers=self.workers))
+            self.say(starved(wait, workers=self.workers))
 
     def say(self, line: str) -> None:
         """Print a line."""
-        self.console.print(line, highlight=False)
+        self.console.print(line, highlight=False, soft_wrap=True)
 
 
 def starved(wait: float, *, workers: int) -> str:
     """What to do about a network that waits for its pictures."""
+    readers = f"{workers} reading processes" if workers else "the training's own process, which reads them"
     return (
-        f"warning: the network waited {wait:.0%} of the time for pictures, which {workers} processes read; give more "
-        "with --workers if there are cores, or make the picture files smaller: their sides need not exceed twice the "
-        "recipe's size"
+        f"warning: the network waited {wait:.0%} of the time for {readers}; give more with --workers if there are "
+        "cores, or make the picture files smaller: their sides need not exceed twice the recipe's size"
     )

@@ -87,7 +87,7 @@ class Recipe:
         policy_chance: chance of each.
         exclude: operations of "rand" that are left out, by name.
         mixup: alpha of mixup: two pictures laid over each other; 0 does not.
-        cutmix: alpha of cutmix: a rectangle of one picture in another; 0 does not. With both, each has half the batches.
+        cutmix: alpha of cutmix: a rectangle of another picture; 0 does not. With both, each has half the batches.
         mix_chance: chance that a batch is mixed at all.
         color: largest share by which brightness, contrast and saturation change.
         erase: chance that a rectangle is erased.
