@@ -178,6 +178,42 @@ def test_an_interrupted_training_exits_with_130_and_goes_on(colors: Path, tmp_pa
     assert [json.loads(line)["epoch"] for line in (folder / "log.jsonl").read_text().splitlines()] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_training_stops_in_time_goes_on_and_grows_longer(colors: Path, tmp_path: Path, capsys: Said) -> None:
+    out = ["--out", str(tmp_path / "run")]
+    told = facts(capsys, ["train", str(colors), *SMALL, "--epochs", "1", "--workers", "0", "--minutes", "1e-9", *out])
+    assert told["metrics"] is None
+    told = facts(capsys, ["train", "--resume", str(tmp_path / "run"), "--workers", "0"])
+    assert told["metrics"]["count"] == 8
+    assert run(["train", "--resume", str(tmp_path / "run"), "--epochs", "2", "--workers", "0"]) == 0
+    said = capsys.readouterr().err
+    assert "warning: the schedule has 2 epochs instead of 1" in said
+    assert "epoch 2" in said
+
+
+def test_a_batch_is_a_number_or_automatic(colors: Path, tmp_path: Path, capsys: Said) -> None:
+    some = ["train", str(colors), *SMALL, "--epochs", "1", "--workers", "0", "--out", str(tmp_path / "run")]
+    assert run([*some, "--batch", "auto"]) == 0
+    numbers = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert (numbers["batch"], numbers["accumulate"]) == (32, 1)
+    assert run([*some, "--batch", "many"]) == 2
+    assert "batch is a whole number, not 'many'" in capsys.readouterr().err
+
+
+def test_a_learning_rate_is_searched_without_training(
+    colors: Path, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = facts(capsys, ["train", str(colors), *SMALL, "--workers", "0", "--find-lr"])
+    assert told["rates"][0] < told["lr"] < told["rates"][-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_tracker_is_a_usage_error(colors: Path, tmp_path: Path, capsys: Said) -> None:
+    out = ["--out", str(tmp_path / "run"), "--log", "mlflo"]
+    assert run(["train", str(colors), *SMALL, "--epochs", "1", "--workers", "0", *out]) == 2
+    assert "did you mean mlflow" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_build_writes_fp32_and_int8_in_both_formats_and_they_agree(
     colors: Path, tmp_path: Path, capsys: Said

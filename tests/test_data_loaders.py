@@ -197,3 +197,14 @@ def test_samples_travel_to_workers_as_arrays(samples: list[Sample]) -> None:
     pictures = Pictures(samples, PREPROCESSING.tensor, outputs=2)
     assert len(pickle.dumps(pictures.album)) < 1000
     assert torch.equal(pickle.loads(pickle.dumps(pictures))[4][0], pictures[4][0])
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_repeated_pictures_come_together_as_other_draws(samples: list[Sample], balanced: bool) -> None:
+    batches = loader(samples, transform=VARIED, outputs=2, batch=4, shuffle=True, balanced=balanced)
+    batches.batch_sampler.order.repeats = 2
+    draws = [draw for batch in batches.batch_sampler for draw in batch]
+    assert len(draws) == 8
+    assert len(set(draws)) == 8
+    assert all(one.place == other.place for one, other in zip(draws[::2], draws[1::2], strict=True))
+    assert len(batches) == 2

@@ -8,16 +8,19 @@ from torch import nn
 
 from mobilevision.architecture import Arch
 from mobilevision.blocks import Classifier, Conv, Inverted
+from mobilevision.data import Preprocessing
 from mobilevision.errors import InputError, MissingError, UsageError
 from mobilevision.layers import Residual
 from mobilevision.network import Network
 from mobilevision.train.average import Average
 from mobilevision.train.chance import set_drops_
 from mobilevision.train.device import make_fabric, pick_device
-from mobilevision.train.feed import augmentation
+from mobilevision.train.feed import augmentation, seen_in_training
+from mobilevision.train.learner import make_learner
 from mobilevision.train.optimizer import OPTIMIZERS, groups, make_optimizer
 from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import RECIPES, find_recipe, quick
+from mobilevision.train.rmsprop import RMSpropTF
 from mobilevision.train.schedule import learning_rate
 
 TINY = Arch("tiny", ((Conv(8, 2),), (Inverted(8), Inverted(16, 2), Inverted(16))), Classifier(), size=32)
@@ -54,6 +57,9 @@ def test_who_asks_for_epochs_gets_them() -> None:
         ({"dropout": "1.5"}, "share from 0 to 1"),
         ({"optimizer": "adam"}, "adamw"),
         ({"policy": "wild"}, "trivial"),
+        ({"schedule": "cosin"}, "exponential"),
+        ({"exclude": "Cutout"}, "no operation 'Cutout'"),
+        ({"accumulate": "-1"}, "less than 0"),
         ({"weight_decay": -1}, "less than 0"),
     ],
 )
@@ -82,6 +88,73 @@ def test_the_learning_rate_rises_in_a_line_and_falls_in_a_cosine() -> None:
     assert rates[60] == pytest.approx(0.55)
     assert rates[100] == pytest.approx(0.1)
     assert rates[20:] == sorted(rates[20:], reverse=True)
+
+
+def test_words_that_are_excluded_are_separated_by_commas() -> None:
+    assert quick.changed({"exclude": "Solarize, Posterize"}).exclude == ("Solarize", "Posterize")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("linear", [1.0, 0.775, 0.55, 0.325, 0.1]),
+        ("exponential", [1.0, 0.5**0.5, 0.5, 0.5**1.5, 0.25]),
+        ("step", [1.0, 1.0, 0.5, 0.5, 0.25]),
+        ("constant", [1.0] * 5),
+    ],
+)
+def test_every_schedule_falls_as_its_name_says(schedule: str, expected: list[float]) -> None:
+    recipe = replace(
+        quick, lr=1.0, schedule=schedule, warmup=0.0, final_lr=0.1, decay=0.5, decay_epochs=2, epochs=4, least_steps=0
+    )
+    assert [learning_rate(recipe, step, 40) for step in (0, 10, 20, 30, 40)] == pytest.approx(expected)
+
+
+def test_a_warm_up_can_start_above_nothing() -> None:
+    recipe = replace(quick, lr=1.0, warmup=0.5, first_lr=0.5)
+    assert [learning_rate(recipe, step, 8) for step in range(5)] == pytest.approx([0.6, 0.7, 0.8, 0.9, 1.0])
+
+
+def test_tensorflow_s_rmsprop_follows_its_definition() -> None:
+    weight = nn.Parameter(torch.tensor([2.0, -1.0]))
+    optimizer = RMSpropTF([weight], 0.1, rho=0.9, epsilon=0.5, momentum=0.8)
+    value, square, momentum = weight.detach().clone(), torch.ones(2), torch.zeros(2)
+    for slope in (torch.tensor([1.0, 3.0]), torch.tensor([-2.0, 0.5])):
+        weight.grad = slope
+        optimizer.step()
+        square = 0.9 * square + 0.1 * slope**2
+        momentum = 0.8 * momentum + 0.1 * slope / (square + 0.5).sqrt()
+        value = value - momentum
+        assert torch.allclose(weight, value)
+
+
+def test_weight_decay_is_added_to_the_gradient_of_rmsprop() -> None:
+    pulled, plain = (nn.Parameter(torch.ones(1)) for _ in range(2))
+    for weight, slope, decay in ((pulled, 0.0, 0.5), (plain, 0.5, 0.0)):
+        optimizer = RMSpropTF([{"params": [weight], "weight_decay": decay}], 0.1)
+        weight.grad = torch.full((1,), slope)
+        optimizer.step()
+    assert torch.equal(pulled, plain)
+
+
+def test_the_l2_term_pulls_what_decays_towards_zero() -> None:
+    recipe = replace(quick, l2=0.5, weight_decay=0.0, clip=0.0)
+    learner = make_learner(make_fabric("cpu", "32"), Network(TINY, 3), recipe)
+    weight, bias = learner.network.head.scores.weight, learner.network.head.scores.bias
+    learner.slope_(0 * learner.model(torch.randn(2, 3, 32, 32)).sum())
+    assert torch.allclose(weight.grad, 0.5 * weight)
+    assert not bias.grad.any()
+
+
+def test_pictures_grow_in_multiples_of_32_to_the_last_size() -> None:
+    recipe, own = replace(quick, first_size=96, train_size=0), Preprocessing((224, 224))
+    sides = [seen_in_training(recipe, own, done / 9).size[0] for done in range(10)]
+    assert sides[0] == 96
+    assert sides[-1] == 224
+    assert sides == sorted(sides)
+    assert all(side % 32 == 0 for side in sides)
+    assert seen_in_training(quick, Preprocessing((96, 160)), 0.5).size == (96, 160)
+    assert seen_in_training(replace(quick, train_size=176), own, 0.5).size == (176, 176)
 
 
 def test_without_warm_up_the_first_rate_is_the_highest() -> None:
@@ -142,8 +215,9 @@ def test_an_average_that_keeps_nothing_is_the_network() -> None:
 def test_chances_grow_in_a_line_over_the_blocks() -> None:
     network = Network(TINY, 3)
     set_drops_(network, drop_path=0.2, dropout=0.3)
-    drops = [part.drop for part in network.modules() if isinstance(part, Residual)]
-    assert drops == [0.0, 0.2]
+    assert [part.drop for part in network.modules() if isinstance(part, Residual)] == [0.0, 0.2]
+    set_drops_(network, drop_path=0.2, dropout=0.3, shape="flat")
+    assert [part.drop for part in network.modules() if isinstance(part, Residual)] == [0.2, 0.2]
     assert network.head.drop.p == 0.3
 
 

@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from mobilevision.cost import walk
 from mobilevision.data.check import check
 from mobilevision.data.loaders import Share
 from mobilevision.errors import MissingError, UsageError
 from mobilevision.files import size
+from mobilevision.models import create_model
 from mobilevision.run import Run
 from mobilevision.train.device import make_fabric
 from mobilevision.train.feed import Feed
 from mobilevision.train.loop import fit
-from mobilevision.train.parts import fewest_parts, with_parts
+from mobilevision.train.parts import KEPT, fewest_parts, with_parts
 from mobilevision.train.plan import make_plan
 from mobilevision.train.recipe import Recipe
 from tiny_training import RECIPE, TINY, fresh
@@ -86,6 +88,21 @@ def test_automatic_parts_are_the_fewest_that_fit(colors: Path, tmp_path: Path, m
     assert with_parts(plan, fresh(), fabric=fabric, run=run).recipe.accumulate == 4  # going on keeps them
     with pytest.raises(MissingError, match="not even one picture"):
         fewest_parts(plan, fresh(), fabric=fabric)
+
+
+def test_a_step_keeps_less_than_automatic_parts_count_on() -> None:
+    network, kept, size = create_model("mobilenetv2_050", num_classes=10).train(), dict[int, int](), 96
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        network(torch.randn(2, 3, size, size))
+    for weight in network.parameters():
+        kept.pop(weight.untyped_storage().data_ptr(), None)
+    counted = 2 * sum(row.cost.activation_bytes for row in walk(network.arch, size=size, outputs=10))
+    assert 0.5 * counted < sum(kept.values()) < KEPT * counted
 
 
 def test_synchronized_norms_are_refused_on_a_cpu(colors: Path, tmp_path: Path) -> None:

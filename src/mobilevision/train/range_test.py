@@ -20,9 +20,12 @@ from mobilevision.train.loop import slope
 from mobilevision.train.plan import make_plan
 from mobilevision.train.recipe import Recipe
 
-LOWEST, HIGHEST = 1e-6, 1.0
+LOWEST, HIGHEST = 1e-5, 1.0
 KEEP = 0.9
 """Share of the smoothed loss that a step keeps."""
+
+SPAN = 5
+"""Steps to both sides over which the loss is seen to fall: between two steps it is mostly chance that it does."""
 
 BURST = 4.0
 """Times the lowest smoothed loss at which the search ends."""
@@ -103,10 +106,8 @@ def steepest(rates: list[float], losses: list[float]) -> float:
         MobilevisionError: if it falls nowhere.
     """
     lowest = losses.index(min(losses)) if losses else 0
-    falls = [
-        (losses[i + 1] - losses[i - 1]) / math.log(rates[i + 1] / rates[i - 1])
-        for i in range(1, min(lowest, len(losses) - 2) + 1)
-    ]
-    if not falls or min(falls) >= 0:
+    middles = range(2 * SPAN, min(lowest + 1, len(losses) - SPAN))  # the first few are of too few batches
+    falls = {rates[i]: losses[i + SPAN] - losses[i - SPAN] for i in middles}  # rates grow alike from step to step
+    if not falls or min(falls.values()) >= 0:
         raise MobilevisionError("the loss fell at no learning rate; look at the data and the labels")
-    return rates[1 + falls.index(min(falls))]
+    return min(falls, key=lambda rate: falls[rate])

@@ -20,7 +20,7 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     if step < warmup:
         return recipe.lr * (recipe.first_lr + (1 - recipe.first_lr) * (step + 1) / (warmup + 1))
     done = (step - warmup) / max(1, steps - warmup)
-    return recipe.lr * SCHEDULES[recipe.schedule](recipe, done, step / steps * recipe.epochs)
+    return recipe.lr * SCHEDULES[recipe.schedule](recipe, done, (step - warmup) / steps * recipe.epochs)
 
 
 def cosine(recipe: Recipe, done: float, epoch: float) -> float:
@@ -55,4 +55,4 @@ SCHEDULES: dict[str, Callable[[Recipe, float, float], float]] = {
     "step": step,
     "constant": constant,
 }
-"""From the recipe, the share of the training done after the warm-up, and the epoch, to a share of the highest rate."""
+"""From the recipe, the share done and the epochs since, both after the warm-up, to a share of the highest rate."""
