@@ -18,6 +18,7 @@ from mobilevision.deploy.formats import find_format, find_precision, format_of, 
 from mobilevision.deploy.load import load
 from mobilevision.errors import InputError, UsageError
 from mobilevision.models import create_model
+from mobilevision.network import Network
 from mobilevision.pages.report import report
 from mobilevision.run import Run
 from mobilevision.tasks.base import Task
@@ -111,8 +112,7 @@ def train(
     found = check_data(task, data, seed=seed)
     for line in (*(f"set aside {each.file}: {each.reason}" for each in found.set_aside[:SHOWN]), *found.warnings):
         say(line)
-    torch.manual_seed(seed)
-    network = create_model(_headed(arch, task), pretrained=weights or _tag(arch), num_classes=len(found.labels))
+    network = starting(arch, len(found.labels), task=task, weights=weights, seed=seed)
     folder = Path(out) if out else fresh_folder(data)
     say(
         f"training {network.arch.name} on {len(found.train)} pictures of {len(found.labels)} classes in {folder}; "
@@ -131,6 +131,13 @@ def train(
         workers=workers,
         habits=habits,
     )
+
+
+def starting(arch: str | Arch, classes: int, *, task: str, weights: str | None, seed: int) -> Network:
+    """The network that a training starts from: with weights, or with random ones that `seed` decides."""
+    torch.manual_seed(seed)
+    network: Network = create_model(_headed(arch, task), pretrained=weights or _tag(arch), num_classes=classes)
+    return network
 
 
 def evaluate(source: str | Path, data: str | Path | None = None) -> dict[str, Any]:

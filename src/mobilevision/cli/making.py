@@ -170,15 +170,12 @@ def _tried(
     workers: int | None,
 ) -> Answer:
     """The learning rate at which the loss falls fastest."""
-    import torch
-
-    from mobilevision.models import create_model
+    from mobilevision.build import starting
     from mobilevision.tasks.catalog import check_data
     from mobilevision.train.range_test import find_lr
 
     checked = check_data(task, data, seed=seed)
-    torch.manual_seed(seed)
-    network = create_model(network_named(arch), pretrained=weights or False, num_classes=len(checked.labels))
+    network = starting(network_named(arch), len(checked.labels), task=task, weights=weights, seed=seed)
     found = find_lr(network, checked, task=task, recipe=recipe, seed=seed, device=device, workers=workers)
     return Answer(
         found.facts(), f"the loss falls fastest at a learning rate of {found.lr:.2g}: --set lr={found.lr:.2g}"

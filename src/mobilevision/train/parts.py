@@ -20,7 +20,7 @@ from mobilevision.train.plan import Plan
 from mobilevision.train.resume import has_checkpoint
 
 KEPT = 2.0
-"""Bytes that a step takes, for each byte that the network's layers read and write; at most 1.6 were seen at 224 pixels."""
+"""Bytes that a step takes for each byte that the network's layers read and write; at most 1.6 were seen."""
 
 FREE = 0.5
 """Share of a CPU's free memory that a step may take."""
