@@ -169,29 +169,3 @@ def test_when_no_checkpoint_is_whole_it_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no checkpoint"):
         load_checkpoint(tmp_path)
     assert load_checkpoint(tmp_path / "nothing") is None
-
-
-KILLED = """
-import sys, torch
-from dataclasses import replace
-sys.path.insert(0, {tests!r})
-from tiny_training import RECIPE, fresh
-from mobilevision.train.loop import fit
-torch.set_num_threads(1)
-fit(fresh(), {data!r}, recipe=replace(RECIPE, epochs=8), to={to!r}, workers=1)
-"""
-
-
-@pytest.mark.slow
-def test_a_killed_process_goes_on_to_the_same_weights(colors: Path, tmp_path: Path) -> None:
-    script = KILLED.format(tests=str(Path(__file__).parent), data=str(colors), to=str(tmp_path / "parts"))
-    for epochs in (1, 4):
-        process = subprocess.Popen([sys.executable, "-c", script], env={"PYTHONPATH": ":".join(sys.path)})
-        while process.poll() is None and len(Run(tmp_path / "parts").history()) < epochs:
-            time.sleep(0.02)
-        process.kill()
-        process.wait()
-    parts = resume(tmp_path / "parts", workers=0)
-    whole = fit(fresh(), colors, recipe=replace(RECIPE, epochs=8), to=tmp_path / "whole", workers=0)
-    assert same(whole.best, parts.best)
-    assert same(whole.folder / "last" / "state.safetensors", parts.folder / "last" / "state.safetensors")

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from mobilevision.files import write_text
 from mobilevision.run import Run
+from mobilevision.train.resume import told_if_unwritable
 from mobilevision.train.trackers import Tracker, find_tracker
 
 
@@ -32,8 +33,9 @@ class Journal:
         if not on:
             return
         lines = [json.dumps(facts) + "\n" for facts in run.history()[:epochs]]
-        write_text(run.folder / "log.jsonl", "".join(lines))
-        self.trackers = [TensorBoard(run, epochs), *(find_tracker(name)(run) for name in log)]
+        with told_if_unwritable(run.folder):
+            write_text(run.folder / "log.jsonl", "".join(lines))
+            self.trackers = [TensorBoard(run, epochs), *(find_tracker(name)(run) for name in log)]
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -50,10 +52,11 @@ class Journal:
         """Write the facts of an epoch."""
         if not self.on:
             return
-        self.run.log(**facts)
-        write_text(self.run.folder / "log.csv", _table(self.run.history()))
-        for tracker in self.trackers:
-            tracker.write(facts)
+        with told_if_unwritable(self.run.folder):
+            self.run.log(**facts)
+            write_text(self.run.folder / "log.csv", _table(self.run.history()))
+            for tracker in self.trackers:
+                tracker.write(facts)
 
 
 class TensorBoard:

@@ -200,12 +200,12 @@ def slope(learner: Learner, feed: Feed, batch: Any, *, weights: Tensor | None) -
     pictures, targets = fabric.to_device(batch)
     if feed.mixing:
         pictures, targets = feed.mixing.mixed(pictures, targets, outputs=task.outputs)
-    total = torch.zeros((), device=fabric.device)
-    for part in range(recipe.accumulate):
-        some = slice(part, None, recipe.accumulate)
-        outputs = task.forward(learner.model, pictures[some].contiguous(memory_format=torch.channels_last))
-        loss = task.loss(outputs, targets[some], smoothing=recipe.smoothing, weights=weights) / recipe.accumulate
-        learner.slope_(loss, last=part == recipe.accumulate - 1)
+    total, parts = torch.zeros((), device=fabric.device), recipe.accumulate
+    for part in range(parts):
+        some, their = (pictures, targets) if parts == 1 else (pictures[part::parts], targets[part::parts])
+        outputs = task.forward(learner.model, some.contiguous(memory_format=torch.channels_last))
+        loss = task.loss(outputs, their, smoothing=recipe.smoothing, weights=weights) / parts
+        learner.slope_(loss, last=part == parts - 1)
         total += loss.detach()
     return reduced(fabric, total, how="mean")
 
