@@ -184,10 +184,9 @@ def test_a_training_stops_in_time_goes_on_and_grows_longer(colors: Path, tmp_pat
     assert told["metrics"] is None
     told = facts(capsys, ["train", "--resume", str(tmp_path / "run"), "--workers", "0"])
     assert told["metrics"]["count"] == 8
-    assert run(["train", "--resume", str(tmp_path / "run"), "--epochs", "2", "--workers", "0"]) == 0
-    said = capsys.readouterr().err
-    assert "warning: the schedule has 2 epochs instead of 1" in said
-    assert "epoch 2" in said
+    with pytest.warns(UserWarning, match="the schedule has 2 epochs instead of 1"):
+        assert run(["train", "--resume", str(tmp_path / "run"), "--epochs", "2", "--workers", "0"]) == 0
+    assert "epoch 2" in capsys.readouterr().err
 
 
 def test_a_batch_is_a_number_or_automatic(colors: Path, tmp_path: Path, capsys: Said) -> None:

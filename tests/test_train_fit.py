@@ -1,9 +1,6 @@
 """A whole training: what it learns, what it leaves behind, and that stopping it changes nothing."""
 
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path

@@ -39,7 +39,7 @@ def set_norms_(network: Network, recipe: Recipe) -> None:
     """Set how much of their running statistics batch norms keep."""
     for part in network.modules():
         if isinstance(part, Norm):
-            part.momentum = 1 - recipe.norm_keep
+            part.momentum = round(1 - recipe.norm_keep, 12)  # 0.1, not 0.09999999999999998
 
 
 def share_norms_(network: Network, device: torch.device) -> None:

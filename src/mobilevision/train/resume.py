@@ -16,6 +16,7 @@ from torch import Tensor
 from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.files import sha256, write_json, writing
 from mobilevision.run import Run
+from mobilevision.train.device import leads
 from mobilevision.train.learner import Learner
 from mobilevision.train.position import Habits, Position
 from mobilevision.train.recipe import Recipe
@@ -146,6 +147,8 @@ def lengthened(run: Run, recipe: Recipe, epochs: int) -> Recipe:
     if position.epoch >= longer.passes(steps):
         raise UsageError(f"{run.folder} has {position.epoch} epochs behind it; ask for more than that with --epochs")
     done = position.epoch * steps + position.batch
+    if not leads():
+        return longer
     before, after = (learning_rate(plan, done, plan.passes(steps) * steps) for plan in (recipe, longer))
     with run.locked():
         run.write("recipe", longer.facts())
