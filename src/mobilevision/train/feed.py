@@ -3,7 +3,8 @@
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from torch.utils.data import DataLoader
 
@@ -17,6 +18,14 @@ from mobilevision.train.recipe import Recipe
 
 GROWTH = 32
 """Pixels by which a growing picture grows: every network halves the sides five times."""
+
+
+@runtime_checkable
+class Named(Protocol):
+    """Pictures that are not those of the plan's training split, but know their files."""
+
+    def file(self, place: int) -> str | Path:
+        """The file of the picture at a place."""
 
 
 class Feed:
@@ -70,7 +79,9 @@ class Feed:
     def files(self, epoch: int, batch: int) -> list[str]:
         """The files of a batch (from 0), of all processes."""
         self.batches.dataset.set_epoch(epoch, start=batch)  # type: ignore[attr-defined]
-        draws = next(iter(self.batches.batch_sampler), [])  # type: ignore[arg-type]
+        draws, pictures = next(iter(self.batches.batch_sampler), []), self.batches.dataset  # type: ignore[arg-type]
+        if isinstance(pictures, Named):
+            return [str(pictures.file(draw.place)) for draw in draws]
         return [str(self.plan.data.train[draw.place].file) for draw in draws]
 
     def _batches(self, preprocessing: Preprocessing) -> DataLoader[Any]:

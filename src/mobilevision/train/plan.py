@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -112,11 +113,11 @@ def check_splits(data: Data) -> None:
     for split in ("train", "validation"):
         if not getattr(data, split):
             raise InputError(f"{data.source} leaves no {split} pictures; add some, or let the split be made")
-    for sample in (*data.train, *data.validation):
+    for sample in chain(data.train, data.validation):
         if any(not 0 <= label < len(data.labels) for label in sample.labels):
             raise InputError(f"{sample.file} has labels {sample.labels}; all must be below {len(data.labels)}")
-    learned = {sample.file for sample in data.train}
-    if leak := next((sample.file for sample in data.validation if sample.file in learned), None):
+    measured = {sample.file for sample in data.validation}
+    if leak := next((sample.file for sample in data.train if sample.file in measured), None):
         raise InputError(f"{leak} is both a training and a validation picture; take it out of one")
     seen = {label for sample in data.train for label in sample.labels}
     for sample in data.validation:
