@@ -29,6 +29,7 @@ from mobilevision.cli.words import told_file, told_run
 from mobilevision.errors import UsageError
 
 if TYPE_CHECKING:
+    from mobilevision.run import Run
     from mobilevision.train.recipe import Recipe as Numbers
 
 
@@ -86,6 +87,10 @@ def train(
     precision: Annotated[str, typer.Option(help="auto, 32, bf16 or 16 (mixed).")] = "auto",
     out: Out = None,
     resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run as it was begun.")] = None,
+    qat: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Train a run on with int8's rounding inside; default --out: RUN-int8."),
+    ] = None,
 ) -> Answer:
     """Train a network on checked data into a run folder.
 
@@ -93,12 +98,13 @@ def train(
     """
     from mobilevision.build import summary
     from mobilevision.build import train as go
-    from mobilevision.train.loop import resume as go_on
 
     if resume is not None:
-        run = go_on(resume, device=device, precision=precision)
+        run = _resumed(resume, device=device, precision=precision)
+    elif qat is not None:
+        run = _rounded(qat, out, recipe, changes, epochs=epochs, batch=batch, device=device)
     elif data is None:
-        raise UsageError("there is no DATA to train on; give it, or --resume RUN")
+        raise UsageError("there is no DATA to train on; give it, --resume RUN or --qat RUN")
     else:
         run = go(
             data,
@@ -140,12 +146,47 @@ def export(
     return Answer(made, "\n".join(map(told_file, made)))
 
 
+def _resumed(folder: Path, *, device: str, precision: str) -> "Run":
+    """A training that was stopped, to its end."""
+    from mobilevision.compress.qat import resume as resume_rounded
+    from mobilevision.deploy.rounded import is_rounded
+    from mobilevision.train.loop import resume
+
+    if is_rounded(folder):
+        return resume_rounded(folder, device=device)
+    return resume(folder, device=device, precision=precision)
+
+
+def _rounded(
+    run: Path,
+    out: Path | None,
+    recipe: str | None,
+    changes: list[str] | None,
+    *,
+    epochs: int | None,
+    batch: int | None,
+    device: str,
+) -> "Run":
+    """A run trained on with its rounding inside."""
+    from mobilevision.compress.qat import RECIPE, qat
+    from mobilevision.train.recipes import find_recipe
+
+    numbers = _changed(find_recipe(recipe) if recipe else RECIPE, changes, epochs=epochs, batch=batch)
+    return qat(run, to=out or run.with_name(f"{run.name}-int8"), recipe=numbers, device=device)
+
+
 def _recipe(
     name: str | None, weights: str | None, changes: list[str] | None, *, epochs: int | None, batch: int | None
 ) -> "Numbers":
     """The recipe that was named, or the one that fits, with the numbers that were given."""
     from mobilevision.train.recipes import find_recipe
 
+    base = find_recipe(name or ("finetune" if weights else "scratch_small"))
+    return _changed(base, changes, epochs=epochs, batch=batch)
+
+
+def _changed(base: "Numbers", changes: list[str] | None, *, epochs: int | None, batch: int | None) -> "Numbers":
+    """A recipe with the numbers that were given."""
     given: dict[str, str | float] = {}
     for change in changes or []:
         key, equals, value = change.partition("=")
@@ -153,4 +194,4 @@ def _recipe(
             raise UsageError(f"--set takes KEY=VALUE, for example --set lr=0.001, not {change!r}")
         given[key.strip()] = value.strip()
     given |= {key: value for key, value in (("epochs", epochs), ("batch", batch)) if value is not None}
-    return find_recipe(name or ("finetune" if weights else "scratch_small")).changed(given)
+    return base.changed(given)
