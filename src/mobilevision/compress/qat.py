@@ -20,6 +20,7 @@ from mobilevision.models import Model, open_model
 from mobilevision.network import Network
 from mobilevision.run import Run
 from mobilevision.tasks.catalog import read_task
+from mobilevision.tasks.classify import Classify
 from mobilevision.train.loop import fit
 from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import finetune
@@ -76,7 +77,9 @@ def qat(
     start = run if isinstance(run, Run) else Run.open(run)
     if is_rounded(start.folder):
         raise UsageError(f"{start.folder} was trained with its rounding inside; give the run it started from")
-    estimator = find_estimator(ranges)
+    estimator, task = find_estimator(ranges), read_task(start.read("task"))
+    if not isinstance(task, Classify):
+        raise UsageError(f"{start.folder} was trained to {task.name}; only classify goes to 8 bits")
     model, data = open_model(start.folder), run_data(start)
     shown = calibration_pictures(data, model.preprocessing, count=calibrate)
     facts = {"start": str(start.folder.resolve()), "calibrate": calibrate, "ranges": ranges}
@@ -86,7 +89,7 @@ def qat(
     return fit(
         _rounded(network, model, shown, Rounding(estimator)),
         data,
-        task=read_task(start.read("task")),
+        task=task,
         recipe=recipe,
         to=to,
         seed=start.read("environment")["seed"],

@@ -19,7 +19,6 @@ from mobilevision.models import Model, open_model
 from mobilevision.network import Network
 from mobilevision.run import Run
 from mobilevision.tasks.catalog import read_task
-from mobilevision.tasks.classify import Classify
 
 if TYPE_CHECKING:
     from mobilevision.deploy.rounding import RoundedNetwork
@@ -58,7 +57,6 @@ def open_rounded(folder: str | Path) -> Model:
     run = Run.open(folder)
     facts = run.read("task")
     task, preprocessing = read_task(facts), Preprocessing.read(facts["preprocessing"])
-    assert isinstance(task, Classify)
     try:
         state = load_file(run.best)
     except (OSError, SafetensorError) as error:
