@@ -21,7 +21,7 @@ import numpy as np
 from mobilevision import jobs, zoo
 from mobilevision.deploy.base import FP32, Array
 from mobilevision.deploy.formats import find_format, format_of
-from mobilevision.deploy.ranges import minmax
+from mobilevision.deploy.ranges import Rounding, minmax
 from mobilevision.deploy.runtime import open_file
 from mobilevision.run import processor
 
@@ -83,13 +83,13 @@ def write(name: str, side: str, to: str, precision: str, file: str) -> None:
     torch.manual_seed(0)
     size = zoo.arch(name).size
     network = {OURS: ours, THEIRS: theirs}[side](name, precision)
-    exact = Path(file).with_stem("exact") if precision == "int8" else Path(file)
     format_ = find_format(to)
-    format_.export(network.eval(), (3, size, size), {"labels": []}, exact, FP32)
-    if precision == "int8":
+    if precision == "fp32":
+        format_.export(network.eval(), (3, size, size), {"labels": []}, Path(file), FP32)
+    else:
         assert format_.quantize is not None
         pictures = np.random.default_rng(0).standard_normal((4, 3, size, size)).astype(np.float32)
-        format_.quantize(exact, pictures, Path(file), estimator=minmax)
+        format_.quantize(network.eval(), pictures, {"labels": []}, Path(file), Rounding(minmax))
 
 
 def ours(name: str, precision: str) -> Any:

@@ -14,9 +14,10 @@ from mobilevision.cli.doctor import doctor
 from mobilevision.cli.judging import bench, evaluate, predict, report
 from mobilevision.cli.linting import lint
 from mobilevision.cli.looking import check, list_networks, show
-from mobilevision.cli.making import build, export, train
+from mobilevision.cli.making import build, export
 from mobilevision.cli.options import Version
 from mobilevision.cli.roofing import roofline
+from mobilevision.cli.training import train
 from mobilevision.errors import MobilevisionError
 
 INTERRUPTED = 130

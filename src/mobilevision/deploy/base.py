@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
@@ -17,6 +18,8 @@ from mobilevision.files import writing
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from mobilevision.deploy.ranges import Rounding
 
 Array = np.ndarray[Any, np.dtype[Any]]
 OURS = "mobilevision"
@@ -102,12 +105,24 @@ class Runner(Protocol):
 
 
 class Quantize(Protocol):
-    """Rounds an fp32 file to 8 bits."""
+    """Writes a network in 8 bits."""
 
     def __call__(
-        self, file: Path, pictures: Array, to: Path, *, estimator: Callable[[Any], Any], wide: Sequence[int] = ()
-    ) -> None:
-        """See `litert_int8.quantize`."""
+        self, network: nn.Module, pictures: Array, card: dict[str, Any], to: Path, how: Rounding
+    ) -> dict[int, float]:
+        """Write a network in the form that `integer_form` gives.
+
+        Args:
+            network: what to write.
+            pictures: prepared calibration pictures. Shape: (N, channels, height, width).
+            card: as for `Format.export`.
+            to: where to write.
+            how: what tells the ranges.
+
+        Returns:
+            What each convolution's output is off by in the file, as a share of its mean square root, by its place among
+            the convolutions; empty if the format does not tell.
+        """
 
 
 @dataclass(frozen=True)
@@ -128,7 +143,7 @@ class Format:
         writing: what makes its files whole or absent: of a file, or of a folder.
         note: what is to be known of how the runtime computes here.
         away: why the runtime is not on this machine at all; then `runner` computes what the file says by itself.
-        quantize: rounds an fp32 file to 8 bits; see `litert_int8.quantize`.
+        quantize: writes a network in 8 bits.
         delegate: what takes as much of a file as it can, and leaves the rest to the runtime's plain kernels.
         layers: a file's operators with what they cost, in order.
     """
@@ -187,6 +202,24 @@ class Format:
     def _need(self, package: str) -> None:
         if find_spec(package.replace("-", "_")) is None:
             raise missing_extra(package, self.extra)
+
+
+def through_file(
+    export: Callable[[nn.Module, tuple[int, int, int], dict[str, Any], Path, Precision], None],
+    rounded: Callable[[Path, Array, Path, Rounding], dict[int, float]],
+) -> Quantize:
+    """How a format is written in 8 bits whose fp32 file is what is rounded."""
+
+    def quantize(
+        network: nn.Module, pictures: Array, card: dict[str, Any], to: Path, how: Rounding
+    ) -> dict[int, float]:
+        channels, height, width = pictures.shape[1:]
+        with tempfile.TemporaryDirectory() as folder:
+            exact = Path(folder) / f"exact{to.suffix}"
+            export(network, (channels, height, width), card, exact, FP32)
+            return rounded(exact, pictures, to, how)
+
+    return quantize
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -70,7 +70,7 @@ def write(format: str, to: str) -> list[list[float]]:
     import torch
     from torch import nn
 
-    from mobilevision.deploy.ranges import minmax
+    from mobilevision.deploy.ranges import Rounding, minmax
 
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
@@ -78,7 +78,7 @@ def write(format: str, to: str) -> list[list[float]]:
     format_.export(network, SHAPE, {"labels": []}, Path(to), FP32)
     if format_.quantize is not None:
         rounded = Path(to).with_name(f"int8{format_.suffix}")
-        format_.quantize(Path(to), torch.rand(2, *SHAPE).numpy(), rounded, estimator=minmax)
+        format_.quantize(network, torch.rand(2, *SHAPE).numpy(), {"labels": []}, rounded, Rounding(minmax))
     with torch.no_grad():
         scores: list[list[float]] = network(picture).tolist()
     return scores

@@ -15,12 +15,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobilevision.deploy.base import FP32, Array, Format, Port, Precision
+from mobilevision.deploy.base import FP32, INT8, Array, Format, Port, Precision
 from mobilevision.deploy.executorch_layers import layers, read_piece
 from mobilevision.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from mobilevision.deploy.ranges import Rounding
 
 DTYPES = {0: "uint8", 1: "int8", 5: "float16", 6: "float32"}  # PyTorch's numbers of its types
 
@@ -37,11 +39,24 @@ def export(
         to: where to write.
         precision: of `EXECUTORCH.precisions`.
     """
+    _write(network.eval(), shape, card, to)
+
+
+def quantize(network: nn.Module, pictures: Array, card: dict[str, Any], to: Path, how: Rounding) -> dict[int, float]:
+    """Write a network in 8 bits, as torchao's PT2E converts it; what a layer is off by is not told."""
+    from mobilevision.deploy.rounding import integer_program
+
+    channels, height, width = pictures.shape[1:]
+    _write(integer_program(network, pictures, how), (channels, height, width), card, to)
+    return {}
+
+
+def _write(network: nn.Module, shape: tuple[int, int, int], card: dict[str, Any], to: Path) -> None:
     import torch
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    program = torch.export.export(network.eval(), (torch.zeros(1, *shape),))
+    program = torch.export.export(network, (torch.zeros(1, *shape),))
     told = {"card": json.dumps(card, ensure_ascii=False), "labels": list(card["labels"])}
     lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()], constant_methods=told)
     to.write_bytes(lowered.to_executorch().buffer)
@@ -131,12 +146,13 @@ EXECUTORCH = Format(
     name="executorch",
     suffix=".pte",
     extra="executorch",
-    precisions=(FP32,),
-    exporter=("executorch",),
+    precisions=(FP32, INT8),
+    exporter=("executorch", "torchao"),
     runtime="executorch",
     export=export,
     operators=operators,
     runner=Runner,
+    quantize=quantize,
     note="its XNNPACK delegate",
     delegate="XNNPACK",
     layers=layers,

@@ -16,9 +16,10 @@ from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.handover import convert
 from mobilevision.deploy.proof import Pictures, Proof, proof_pictures, side_by_side, weigh
 from mobilevision.deploy.quantize import IntegerProof, Quantization, integers, refuse
-from mobilevision.errors import ShortfallError
+from mobilevision.deploy.rounded import is_rounded, open_run
+from mobilevision.errors import ShortfallError, UsageError
 from mobilevision.files import sha256, size, write_text
-from mobilevision.models import Model, open_model
+from mobilevision.models import Model
 from mobilevision.run import Run
 
 
@@ -62,7 +63,12 @@ def export(
     format_ = find_format(to)
     number = find_precision(format_, precision)
     format_.need_exporter()
-    model = open_model(run.folder)
+    if is_rounded(run.folder) and number is not INT8:
+        raise UsageError(
+            f"{run.folder} was trained with its rounding inside and is written in int8, not {precision}; "
+            "for that, export the run it started from"
+        )
+    model = open_run(run.folder)
     card = make_card(run, model, format_, number)
     file = run.artifacts / file_name(run.arch, format_, number)
     proof: Proof | IntegerProof

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,14 @@ from torch import Tensor
 
 from mobilevision import jobs
 from mobilevision.architecture import Arch
-from mobilevision.deploy.base import FP32
 from mobilevision.deploy.equalize import correct_, equalize_
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.integers import integer_form
 from mobilevision.deploy.prepare import deployable
-from mobilevision.deploy.ranges import find_estimator
+from mobilevision.deploy.ranges import LOOK, Rounding, find_estimator
+from mobilevision.deploy.rounded import rebuilt
 from mobilevision.deploy.simulate import sensitivity
 from mobilevision.network import Network
-
-LOOK = 16
-"""Calibration pictures on which each layer's own loss is looked at."""
 
 MEANS = 64
 """Calibration pictures that tell the means of channels; they are all in memory at a time."""
@@ -64,12 +62,14 @@ def convert_integers(
         pictures: calibration pictures. Shape: (N, channels, height, width).
         card: what stands inside the file; its "format" says how to write it.
         to: path of the file.
-        how: "ranges", "equalize" and "correct" of a `Quantization`, and "wide": which convolutions stay in fp32.
+        how: "ranges", "equalize" and "correct" of a `Quantization`; "wide": which convolutions stay in fp32; "rounded":
+            whether the network was trained with its rounding inside, which is then taken as it is.
         seconds: how long it may take.
         log: where the exporter's words go; kept if it fails.
 
     Returns:
-        "lost": what each convolution loses when it alone is rounded, worst first: {"layer", "place", "divergence"}.
+        "lost": what each convolution loses when it alone is rounded, worst first: {"layer", "place", "divergence"},
+        and "error", what its output is off by in the file, as a share of its root mean square, if the format tells.
 
     Raises:
         MobilevisionError: if the exporter crashes or takes too long; names the log.
@@ -131,18 +131,20 @@ def write_integers(
     format_ = find_format(card["format"])
     assert format_.quantize is not None
     shown = load_file(pictures)["pictures"]
-    network = integer_form(deployable(_rebuilt(arch, outputs, shape, weights)))
-    if how["equalize"]:
-        equalize_(network, shown)
-    lost = sensitivity(network, shown[:LOOK])
-    if how["correct"]:
-        correct_(network, shown[:MEANS])
-    with tempfile.TemporaryDirectory() as folder:
-        exact = Path(folder) / f"exact{format_.suffix}"
-        format_.export(network, _sides(shape), card, exact, FP32)
-        estimator = find_estimator(how["ranges"])
-        format_.quantize(exact, shown.numpy(), Path(to), estimator=estimator, wide=how["wide"])
-    return {"lost": lost}
+    rounding = Rounding(find_estimator(how["ranges"]), how["wide"])
+    if how["rounded"]:
+        trained = rebuilt(Arch.from_json(arch), outputs, shape[0], _sides(shape)[1:], load_file(weights))
+        network, rounding = trained.exact(), replace(rounding, trained=trained.trained(shown))
+        lost = sensitivity(network, shown[:LOOK])
+    else:
+        network = integer_form(deployable(_rebuilt(arch, outputs, shape, weights)))
+        if how["equalize"]:
+            equalize_(network, shown)
+        lost = sensitivity(network, shown[:LOOK])
+        if how["correct"]:
+            correct_(network, shown[:MEANS])
+    off = format_.quantize(network, shown.numpy(), card, Path(to), rounding)
+    return {"lost": [each | {"error": off.get(each["place"])} for each in lost]}
 
 
 def _described(network: Network, size: tuple[int, int], folder: Path) -> dict[str, Any]:

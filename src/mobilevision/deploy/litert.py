@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobilevision.deploy.associated import attach, read_card
-from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision
+from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision, through_file
 from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.litert_int8 import quantize
 from mobilevision.deploy.litert_layers import layers
@@ -132,7 +132,7 @@ LITERT = Format(
     export=export,
     operators=operators,
     runner=Runner,
-    quantize=quantize,
+    quantize=through_file(export, quantize),
     delegate="XNNPACK",
     layers=layers,
 )

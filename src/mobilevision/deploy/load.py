@@ -12,6 +12,7 @@ from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy.artifact import Artifact, facts_path
 from mobilevision.deploy.base import Runner
 from mobilevision.deploy.formats import FORMATS
+from mobilevision.deploy.rounded import open_run
 from mobilevision.deploy.runtime import open_file, scores
 from mobilevision.errors import InputError, UsageError
 from mobilevision.models import Model, open_model
@@ -32,7 +33,7 @@ def load(source: str | Path, *, weights: str | Path | None = None) -> Model:
         MissingError: if the file's runtime is not installed, with the pip command.
     """
     if Path(source).suffix not in {each.suffix for each in FORMATS.values()}:
-        return open_model(source, weights=weights)
+        return open_run(source) if weights is None else open_model(source, weights=weights)
     if weights is not None:
         raise UsageError(f"{source} holds its own weights; leave {weights} out")
     return load_file(Path(source))

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision
+from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision, through_file
 from mobilevision.deploy.onnx_int8 import quantize
 from mobilevision.deploy.onnx_layers import layers
 from mobilevision.errors import InputError
@@ -148,6 +148,6 @@ ONNX = Format(
     export=export,
     operators=operators,
     runner=Runner,
-    quantize=quantize,
+    quantize=through_file(export, quantize),
     layers=layers,
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mobilevision.deploy.base import Array
-from mobilevision.deploy.ranges import Histogram, Range, estimate
+from mobilevision.deploy.ranges import LOOK, Rounding, errors, told
 
 INTEGER = (
     "Conv",
@@ -31,18 +32,21 @@ INTEGER = (
     "Split",
 )
 
+READ = "_DequantizeLinear_Output"
+"""How the quantizer ends the name of a tensor as it is read again."""
 
-def quantize(
-    file: Path, pictures: Array, to: Path, *, estimator: Callable[[Histogram], Range], wide: Sequence[int] = ()
-) -> None:
+
+def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, float]:
     """Write an fp32 .onnx file in 8 bits; image and scores stay float32, so that it is called as before.
 
     Args:
         file: in fp32.
         pictures: prepared calibration pictures. Shape: (N, channels, height, width).
         to: where to write.
-        estimator: of the maps' ranges.
-        wide: which convolutions stay in fp32, counted from 0 in the file's order.
+        how: what tells the ranges.
+
+    Returns:
+        What each convolution is off by in the file, see `Quantize`.
     """
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantType
@@ -50,25 +54,40 @@ def quantize(
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
     from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
 
-    ranges = estimate(lambda: _tensors(file, pictures), estimator)
-    told = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
+    ranges = told(lambda: _tensors(file, pictures), how)
+    asked = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
     model = load_model_with_shape_infer(file)
-    convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    readers = {name: node for node in model.graph.node for name in node.input}
+    made = [node.output[0] for node in convolutions]
+    outputs = [readers[name].output[0] if _clips(readers.get(name)) else name for name in made]
     work = QDQQuantizer(
         model,
         per_channel=True,
         reduce_range=False,
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QUInt8,
-        tensors_range=TensorsData(CalibrationMethod.MinMax, told),
+        tensors_range=TensorsData(CalibrationMethod.MinMax, asked),
         nodes_to_quantize=[],
-        nodes_to_exclude=[convolutions[i] for i in wide],
+        nodes_to_exclude=[convolutions[i].name for i in how.wide],
         op_types_to_quantize=list(INTEGER),
         extra_options={},
     )
     work.quantize_model()
     work.model.topological_sort()  # the quantizer appends its pairs at the end, which the format does not allow
     onnx.save(work.model.model, to)
+    return errors(_tensors(file, pictures[:LOOK]), _meant(_tensors(to, pictures[:LOOK])), outputs)
+
+
+def _meant(found: Iterator[Mapping[str, Array]]) -> Iterator[Mapping[str, Array]]:
+    """The tensors of a file in 8 bits as those see them that read them: what rounding clips has been clipped."""
+    for tensors in found:
+        yield {**tensors, **{name.removesuffix(READ): value for name, value in tensors.items() if name.endswith(READ)}}
+
+
+def _clips(node: Any) -> bool:
+    """Whether a runtime computes a node together with the convolution that it reads."""
+    return node is not None and node.op_type in ("Clip", "Relu")
 
 
 def _tensors(file: Path, pictures: Array) -> Iterator[Mapping[str, Array]]:

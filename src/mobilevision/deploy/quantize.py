@@ -19,6 +19,7 @@ from mobilevision.deploy.base import Array, Format
 from mobilevision.deploy.handover import convert_integers
 from mobilevision.deploy.proof import file_scores, torch_scores
 from mobilevision.deploy.ranges import find_estimator
+from mobilevision.deploy.rounded import is_rounded
 from mobilevision.errors import InputError, ShortfallError, UsageError
 from mobilevision.models import Model
 from mobilevision.run import Run
@@ -78,6 +79,8 @@ class IntegerProof:
         calibration: pictures that told the ranges.
         wide: layers that stayed in fp32.
         lost: the layers that lose most in 8 bits, worst first: {"layer", "divergence"} of each rounded alone.
+        errors: what the output of each convolution is off by in the file itself, as a share of its root mean square,
+            in the order in which they run: {"layer", "error"}; empty where a format does not tell.
     """
 
     pictures: int
@@ -92,6 +95,7 @@ class IntegerProof:
     calibration: int
     wide: tuple[str, ...] = ()
     lost: tuple[dict[str, Any], ...] = ()
+    errors: tuple[dict[str, Any], ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -100,7 +104,8 @@ class IntegerProof:
 
     def facts(self) -> dict[str, Any]:
         """As plain JSON."""
-        return asdict(self) | {"wide": list(self.wide), "lost": list(self.lost), "passed": self.passed}
+        lists = {name: list(getattr(self, name)) for name in ("wide", "lost", "errors")}
+        return asdict(self) | lists | {"passed": self.passed}
 
     def check(self, name: str) -> None:
         """Refuse a file that lost too much.
@@ -150,6 +155,7 @@ def integers(
     data = run_data(run)
     shown = calibration_pictures(data, model.preprocessing, count=how.calibrate)
     lost: tuple[dict[str, Any], ...] = ()
+    asked = asdict(how) | {"rounded": is_rounded(run.folder)}
     for count in ROUNDS:
         wide = [each["place"] for each in lost[:count]]
         told = convert_integers(
@@ -157,7 +163,7 @@ def integers(
             shown,
             card=card,
             to=to,
-            how=asdict(how) | {"wide": wide},
+            how=asked | {"wide": wide},
             seconds=seconds,
             log=logs("export"),
         )
@@ -170,6 +176,11 @@ def integers(
             calibration=len(shown),
             wide=tuple(each["layer"] for each in lost[:count]),
             lost=tuple({name: each[name] for name in ("layer", "divergence")} for each in lost[:8]),
+            errors=tuple(
+                {name: each[name] for name in ("layer", "error")}
+                for each in sorted(lost, key=lambda each: int(each["place"]))
+                if each["error"] is not None
+            ),
         )
         if proof.passed:
             break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,15 @@ from mobilevision.errors import UsageError, nearest
 
 BINS = 2048
 STEPS = 255
+LOOK = 16
+"""Calibration pictures on which each layer's own loss is looked at."""
+
+NEAR = 1e-3
+"""How far two runtimes may be apart in what they say of a map, as a share of its range."""
+
 Range = tuple[float, float]
+Run = Callable[[], Iterator[Mapping[str, Array]]]
+"""Runs something over all calibration pictures and yields its tensors by name, a few pictures after another."""
 
 
 @dataclass
@@ -35,6 +43,48 @@ class Histogram:
         step = (self.high - self.low) / BINS
         middles: Array = self.low + step * (np.arange(BINS) + 0.5)
         return middles
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What tells a map from others, whatever a converter calls it and however it lies in memory.
+
+    Attributes:
+        count: of its values, over all pictures that were run; so of the others.
+        low: the least value.
+        high: the largest value.
+        mean: the mean.
+        square: the mean square.
+    """
+
+    count: int
+    low: float
+    high: float
+    mean: float
+    square: float
+
+    def distance(self, other: Mark) -> float:
+        """How unlike two maps are, as a share of their range; infinite if they cannot be the same."""
+        if self.count != other.count:
+            return float("inf")
+        reach = max(self.high - self.low, 1e-9)
+        here, there = (np.array([each.low, each.high, each.mean, each.square**0.5]) for each in (self, other))
+        return float(np.abs(here - there).max() / reach)
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """How a file is rounded.
+
+    Attributes:
+        estimator: of the ranges of maps.
+        wide: which convolutions stay in fp32, counted from 0 in the order in which they run.
+        trained: ranges that training found, each with the mark of its map; they go before what is estimated.
+    """
+
+    estimator: Callable[[Histogram], Range]
+    wide: Sequence[int] = ()
+    trained: Sequence[tuple[Mark, Range]] = ()
 
 
 def minmax(seen: Histogram) -> Range:
@@ -79,14 +129,56 @@ def find_estimator(name: str) -> Callable[[Histogram], Range]:
     return ESTIMATORS[name]
 
 
-def estimate(
-    run: Callable[[], Iterator[Mapping[str, Array]]], estimator: Callable[[Histogram], Range]
-) -> dict[str, Range]:
+def told(run: Run, how: Rounding) -> dict[str, Range]:
+    """The range of every tensor: as training found it, else as the pictures tell."""
+    found = estimate(run, how.estimator)
+    for name, mark in marks(run).items() if how.trained else ():
+        nearest_, range_ = min(how.trained, key=lambda each: each[0].distance(mark))
+        if nearest_.distance(mark) <= NEAR:
+            found[name] = range_
+    return found
+
+
+def errors(
+    exact: Iterator[Mapping[str, Array]], found: Iterator[Mapping[str, Array]], names: Sequence[str]
+) -> dict[int, float]:
+    """How far tensors are off, as a share of their root mean square, by their places in `names`.
+
+    Args:
+        exact: the tensors in fp32, a few pictures after another.
+        found: the same of a file in 8 bits; those that it does not have are left out.
+        names: of the tensors to look at.
+    """
+    off, whole = np.zeros(len(names)), np.zeros(len(names))
+    for right, rounded in zip(exact, found, strict=True):
+        for place, name in enumerate(names):
+            if name in right and name in rounded:
+                off[place] += np.square(rounded[name] - right[name]).sum()
+                whole[place] += np.square(right[name]).sum()
+    return {place: float(np.sqrt(off[place] / whole[place])) for place in range(len(names)) if whole[place]}
+
+
+def marks(run: Run) -> dict[str, Mark]:
+    """The mark of every tensor."""
+    seen: dict[str, list[Array]] = {}
+    for tensors in run():
+        for name, values in tensors.items():
+            wide = values.astype(np.float64)
+            part = np.array([wide.size, wide.min(), wide.max(), wide.sum(), np.square(wide).sum()])
+            seen.setdefault(name, []).append(part)
+    found = {}
+    for name, parts in seen.items():
+        count, low, high, total, squares = np.array(parts).T
+        size = count.sum()
+        found[name] = Mark(int(size), low.min(), high.max(), total.sum() / size, squares.sum() / size)
+    return found
+
+
+def estimate(run: Run, estimator: Callable[[Histogram], Range]) -> dict[str, Range]:
     """The range of every tensor of a file.
 
     Args:
-        run: runs the file over all calibration pictures and yields its tensors by name; called twice, first for the
-            ends and then for what lies between.
+        run: called twice, first for the ends and then for what lies between.
         estimator: of `ESTIMATORS`.
     """
     ends: dict[str, Range] = {}
