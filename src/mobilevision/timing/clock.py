@@ -15,6 +15,7 @@ from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.formats import format_of
 from mobilevision.errors import InputError, UsageError
 from mobilevision.run import Run, processor
+from mobilevision.timing.stages import Stages, measure
 
 LEAST = 50
 """Runs below which a p10 and a p90 say too little."""
@@ -37,6 +38,10 @@ class Timing:
         threads: that the runtime was allowed.
         busy: cores that were at work on average; about `threads` or less.
         peak_mb: memory of the whole process at its highest, runtime and file included, in megabytes (10^6 bytes).
+        energy_mj: millijoules that the processor took for a run, other work on the machine included; None where it does
+            not tell.
+        energy_note: why it does not.
+        stages: a picture's whole way, of which the median is the middle part without torch beside it.
         machine: the processor and its number of cores.
         runtime: what ran the file.
     """
@@ -51,6 +56,9 @@ class Timing:
     threads: int
     busy: float
     peak_mb: float
+    energy_mj: float | None
+    energy_note: str
+    stages: Stages
     machine: str
     runtime: str
 
@@ -63,6 +71,8 @@ def bench(
     file: Artifact | str | Path, *, threads: int = 1, runs: int = LEAST, warmup: int = 10, seconds: float = 600
 ) -> Timing:
     """Time a file on one picture, in its own runtime and a process of its own; the result joins the file's facts.
+
+    A picture's whole way is timed in a second process, because it needs torch, which the first is kept free of.
 
     Args:
         file: an exported file with its facts beside it.
@@ -97,6 +107,9 @@ def bench(
         threads=threads,
         busy=taken["busy"],
         peak_mb=taken["peak_mb"],
+        energy_mj=None if taken["joules"] is None else 1e3 * taken["joules"] / runs,
+        energy_note=taken["trouble"],
+        stages=measure(artifact.path, threads=threads, runs=runs, warmup=warmup, seconds=seconds),
         machine=f"{processor()}, {cores()} cores",
         runtime=format_.runtime_version,
     )
