@@ -12,7 +12,7 @@ import numpy as np
 
 from mobilevision import jobs
 from mobilevision.deploy.artifact import Artifact
-from mobilevision.deploy.formats import format_of
+from mobilevision.deploy.formats import SUFFIXES, format_of
 from mobilevision.errors import InputError, UsageError
 from mobilevision.run import Run, processor
 from mobilevision.timing.stages import Stages, measure
@@ -120,16 +120,49 @@ def bench(
 def bench_run(run: Run | str | Path, *, threads: int = 1, runs: int = LEAST, warmup: int = 10) -> list[Timing]:
     """Time every file of a run whose runtime can be on this machine, one after another.
 
+    A file that is cut short or not of this run any more is left out with a warning.
+
     Raises:
-        InputError: if it has none, or one is not of this run any more.
+        InputError: if there are none.
         MissingError: if none of their runtimes can be here.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    artifacts = Artifact.of(run)
-    if not artifacts:
-        raise InputError(f"{run.folder} has no exported files; export one first")
-    here = [artifact for artifact in artifacts if not format_of(artifact.path).away]
-    return [bench(artifact, threads=threads, runs=runs, warmup=warmup) for artifact in here or artifacts]
+    return bench_all(files_of(run.folder), threads=threads, runs=runs, warmup=warmup)
+
+
+def bench_all(files: Sequence[Artifact], *, threads: int = 1, runs: int = LEAST, warmup: int = 10) -> list[Timing]:
+    """Time files one after another; see `bench`."""
+    return [bench(file, threads=threads, runs=runs, warmup=warmup) for file in files]
+
+
+def files_of(source: Path) -> list[Artifact]:
+    """An exported file, or all files of a run whose runtime can be on this machine (all, if none can).
+
+    A run's file that is cut short or not of the run any more is left out with a warning.
+
+    Raises:
+        UsageError: if there is no such file or run.
+        InputError: if the file is not the one that was proven, or the run has none.
+    """
+    if not source.is_dir() or source.suffix in SUFFIXES:
+        return [Artifact.open(source)]
+    found = Artifact.of(Run.open(source))
+    if not found:
+        raise InputError(f"{source} has no exported files of its weights; export one first")
+    return [artifact for artifact in found if not format_of(artifact.path).away] or found
+
+
+def threads_here(word: str) -> int:
+    """The number that "all" or a number means on this machine.
+
+    Raises:
+        UsageError: if it is neither.
+    """
+    if word == "all":
+        return cores()
+    if not word.isdecimal():
+        raise UsageError(f"--threads {word!r} is no number of threads; give a number, or all")
+    return int(word)
 
 
 def median_interval(laps: Sequence[float], *, seed: int = 0) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The energy that a processor took, where it counts it: Intel's and AMD's running average power limit (RAPL) on Linux."""
+"""The energy that a processor took, where it counts it: the running average power limit (RAPL) on Linux."""
 
 from __future__ import annotations
 

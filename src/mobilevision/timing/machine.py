@@ -1,10 +1,11 @@
-"""What a machine can do at best: products a second and bytes a second, measured with a named matrix product and a copy."""
+"""What a machine can do at best: products and bytes a second, measured with named matrix products and copies."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 SIDES = (256, 512, 1024)
@@ -53,14 +54,14 @@ def peaks(threads: int) -> dict[str, Any]:
     floats, integers = [], []
     for side in SIDES:
         a, b, out = torch.randn(side, side), torch.randn(side, side), torch.empty(side, side)
-        floats.append(side**3 / _best(lambda a=a, b=b, out=out: torch.mm(a, b, out=out)) / 1e9)
+        floats.append(side**3 / _best(partial(torch.mm, a, b, out=out)) / 1e9)
         x, y = (torch.randint(-100, 100, (side, side), dtype=torch.int8) for _ in range(2))
-        integers.append(side**3 / _best(lambda x=x, y=y: torch._int_mm(x, y)) / 1e9)
+        integers.append(side**3 / _best(partial(torch._int_mm, x, y)) / 1e9)
     bandwidth = []
     for area in AREAS:
         source = torch.ones(area // 8)  # half of it, in float32
         to, times = torch.empty_like(source), max(1, (1 << 23) // area)
-        bandwidth.append((area, times * area / _best(lambda s=source, t=to, n=times: _copy(s, t, n)) / 1e9))
+        bandwidth.append((area, times * area / _best(partial(_copy, source, to, times)) / 1e9))
     sides = ", ".join(map(str, SIDES))
     how = f"torch {torch.__version__}: mm and _int_mm of square matrices ({sides}), copies of tensors; best of {ROUNDS}"
     return {

@@ -36,7 +36,7 @@ def profile(file: Path, threads: int, runs: int) -> list[tuple[Layer, float]]:
         trace = Path(folder) / "trace.etdump"
         program.write_etdump_result_to_file(str(trace))
         blocks = Inspector(etdump_path=str(trace)).event_blocks
-    waiting = defaultdict(deque[Layer])
+    waiting: defaultdict[str, deque[Layer]] = defaultdict(deque)
     for layer in layers(file):
         waiting[next((name for name, words in FAMILIES.items() if layer.operator in words), "")].append(layer)
     waiting["Fully Connected"] = waiting["Convolution"]

@@ -1,4 +1,4 @@
-"""How long each operator of a .tflite file takes, cut out and run alone: the runtime tells no times of its own in Python.
+"""How long each operator of a .tflite file takes, cut out and run alone: in Python the runtime tells no times.
 
 Alone, an operator finds its map in the cache and pays for a call of its own, and what XNNPACK would join across two
 operators (a border into a convolution) stays apart. So the sum may be a little more, or less, than the whole.
@@ -7,7 +7,6 @@ operators (a border into a convolution) stays apart. So the sum may be a little 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 

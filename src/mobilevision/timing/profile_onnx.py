@@ -1,4 +1,4 @@
-"""How long each operator of an .onnx file takes, as ONNX Runtime's own profile tells: after it has joined and reordered."""
+"""How long each operator of an .onnx file takes, as ONNX Runtime's own profile tells once it has joined some."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture's whole way through a file: read and prepared, run, and its scores turned into labels."""
+"""A picture's whole way through a file: read and prepared, run, and told as labels, boxes or a mask."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from mobilevision.data.pictures import open_picture
 from mobilevision.deploy.load import load_file
 
 PICTURE = "a JPEG of 640x480 pixels"
-TOPK = 5
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Stages:
         picture: what was read.
         pre_ms: reading the file, decoding, resizing and normalizing it.
         inference_ms: the file in its runtime, beside torch in one process, as `predict` runs it.
-        post_ms: probabilities and the best labels.
+        post_ms: from scores to what is told: labels, boxes or a mask.
         whole_ms: all of it.
         fps: whole pictures a second, one after another.
     """
@@ -73,16 +72,17 @@ def take(file: str, threads: int, runs: int, warmup: int) -> list[list[float]]:
     """
     torch.set_num_threads(threads)
     model = load_file(Path(file), threads=threads)
-    laps = []
+    prepared, laps = model.task.picture(model.preprocessing), []
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         picture = _photograph(Path(folder) / "picture.jpg")
         for _ in range(warmup + runs):
             times = [time.perf_counter()]
-            tensor = model.preprocessing.tensor(open_picture(picture))[None]
+            image = open_picture(picture)
+            tensor = prepared(image)[None]
             times.append(time.perf_counter())
-            scores = model.network(tensor)
+            outputs = model.network(tensor)
             times.append(time.perf_counter())
-            model.task.decode(scores, TOPK)
+            model.task.decode(outputs, None, files=[str(picture)], sizes=[(image.height, image.width)])
             times.append(time.perf_counter())
             laps.append((1e3 * np.diff(times)).tolist())
     return laps[warmup:]
