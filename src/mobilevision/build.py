@@ -14,7 +14,7 @@ from mobilevision.cost import params
 from mobilevision.data.dataset import Data, Sample
 from mobilevision.deploy.artifact import Artifact, facts_path
 from mobilevision.deploy.exporting import export, export_each, file_name
-from mobilevision.deploy.formats import find_format, find_precision, format_of, wanted
+from mobilevision.deploy.formats import SUFFIXES, find_format, find_precision, format_of, wanted
 from mobilevision.deploy.load import load
 from mobilevision.errors import InputError, UsageError
 from mobilevision.models import create_model
@@ -170,7 +170,7 @@ def evaluate(source: str | Path, data: str | Path | None = None) -> dict[str, An
         preprocessing=model.preprocessing,
         split=split,
     )
-    if run is not None and own and Path(source).is_dir():
+    if run is not None and own and _is_run(Path(source)):
         run.write("metrics", metrics)
     return metrics
 
@@ -223,8 +223,13 @@ def fresh_folder(data: str | Path) -> Path:
 
 def _run_of(source: Path) -> Run | None:
     """The run that `source` is, or whose artifact it is."""
-    folder = source if source.is_dir() else source.resolve().parent.parent
+    folder = source if _is_run(source) else source.resolve().parent.parent
     return Run.open(folder) if (folder / "arch.json").is_file() else None
+
+
+def _is_run(source: Path) -> bool:
+    """Whether this is a run's folder, and not a file whose format is a folder."""
+    return source.is_dir() and source.suffix not in SUFFIXES
 
 
 def _own_data(run: Run, task: Task) -> Data:

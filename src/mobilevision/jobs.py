@@ -81,11 +81,11 @@ def _run(command: list[str], request: str, log: Path, seconds: float) -> int | N
             log.unlink()
             raise
         finally:
-            _end(process)
+            end(process)
         return process.returncode
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: "subprocess.Popen[bytes]") -> None:
     """End a process and what it started; one that has ended already is left alone."""
     if process.poll() is None:
         if os.name == "posix":

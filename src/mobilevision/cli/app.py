@@ -11,12 +11,13 @@ from typer.main import get_command
 from mobilevision.cli.answer import Answer, answered, tell_failure, tell_unexpected, tell_warning
 from mobilevision.cli.comparing import compare
 from mobilevision.cli.doctor import doctor
-from mobilevision.cli.judging import bench, evaluate, predict, report
+from mobilevision.cli.judging import evaluate, predict, report
 from mobilevision.cli.linting import lint
 from mobilevision.cli.looking import check, list_networks, show
 from mobilevision.cli.making import build, export
 from mobilevision.cli.options import Version
 from mobilevision.cli.roofing import roofline
+from mobilevision.cli.timing import bench
 from mobilevision.cli.training import train
 from mobilevision.errors import MobilevisionError
 

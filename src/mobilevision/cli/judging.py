@@ -1,4 +1,4 @@
-"""Verbs that judge: eval, predict, bench, report."""
+"""Verbs that judge: eval, predict, report."""
 
 import csv
 import io
@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from mobilevision.cli.answer import Answer
-from mobilevision.cli.options import RunOrFile, Threads, Weights, words
-from mobilevision.cli.words import told_metrics, told_timing
+from mobilevision.cli.options import RunOrFile, Weights, words
+from mobilevision.cli.words import told_metrics
 from mobilevision.errors import UsageError, nearest
 
 SAVES = ("json", "csv")
@@ -56,23 +56,6 @@ def predict(
     saved = [str(_saved(told, kind, folder=_home(source))) for kind in kinds]
     lines = [*(f"{each.file}  {each.words()}" for each in said), *(f"saved {path}" for path in saved)]
     return Answer({"predictions": told, "saved": saved}, "\n".join(lines))
-
-
-def bench(
-    source: RunOrFile,
-    *,
-    threads: Threads = 1,
-    runs: Annotated[int, typer.Option(min=50, help="Timed runs, after a warm-up.")] = 50,
-) -> Answer:
-    """Time an exported file, or every file of a run: median, p10 and p90 in milliseconds."""
-    from mobilevision.timing import bench as time
-    from mobilevision.timing import bench_run
-
-    timings = (
-        bench_run(source, threads=threads, runs=runs) if source.is_dir() else [time(source, threads=threads, runs=runs)]
-    )
-    facts = [timing.facts() for timing in timings]
-    return Answer(facts, "\n".join(map(told_timing, facts)))
 
 
 def report(

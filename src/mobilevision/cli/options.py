@@ -68,7 +68,7 @@ Precisions = Annotated[
         "--precision", help="Precisions, separated by commas: fp32, fp16, int8; each format takes those it has."
     ),
 ]
-Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
+Threads = Annotated[str, typer.Option(metavar="N|all", help="Threads of the runtime; all: one for each core.")]
 
 
 def words(text: str) -> tuple[str, ...]:

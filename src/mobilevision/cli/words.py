@@ -75,15 +75,6 @@ def _told_coverage(coverage: Mapping[str, Any] | None) -> str:
     return told + (f", outside: {outside}" if outside else "")
 
 
-def told_timing(timing: Mapping[str, Any]) -> str:
-    """A time in one line."""
-    return (
-        f"{timing['file']:<44} {timing['median_ms']:.2f} ms ({timing['low_ms']:.2f} to {timing['high_ms']:.2f}; "
-        f"p10 {timing['p10_ms']:.2f}, p90 {timing['p90_ms']:.2f})  "
-        f"{timing['runs']} runs, threads {timing['threads']}, {timing['runtime']}, {timing['machine']}"
-    )
-
-
 def told_run(facts: Mapping[str, Any]) -> str:
     """What a run has come to."""
     data, metrics = facts["data"], facts["metrics"]

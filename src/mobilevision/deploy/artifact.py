@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mobilevision.errors import InputError, UsageError
+from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.files import sha256, size, write_json
 from mobilevision.run import Run
 
@@ -48,9 +49,14 @@ class Artifact:
 
     @classmethod
     def of(cls, run: Run) -> list[Artifact]:
-        """All files of a run, by name, each checked against it."""
-        facts = sorted(run.artifacts.glob("*.json")) if run.artifacts.is_dir() else []
-        return [cls.open(path.with_suffix(""), run=run) for path in facts]
+        """All files of a run that are whole and of its weights, by name; what is not is left out with a warning."""
+        found = []
+        for path in sorted(run.artifacts.glob("*.json")) if run.artifacts.is_dir() else []:
+            try:
+                found.append(cls.open(path.with_suffix(""), run=run))
+            except MobilevisionError as error:
+                warnings.warn(f"left out: {error}", stacklevel=2)
+        return found
 
     def with_facts(self, **facts: Any) -> Artifact:
         """The same file with more facts, written beside it."""

@@ -14,6 +14,10 @@ from mobilevision.errors import InputError, UsageError, nearest
 FORMATS = {each.name: each for each in (LITERT, ONNX, OPENVINO, COREML, EXECUTORCH)}
 
 
+SUFFIXES = {each.suffix for each in FORMATS.values()}
+"""How exported files end; where a format is a folder, it tells one from a run."""
+
+
 def find_format(name: str) -> Format:
     """The format called `name`.
 

@@ -23,7 +23,7 @@ def layers(file: Path) -> tuple[Layer, ...]:
         tensors = [graph.Tensors(i) for i in (*_read(operator), *operator.OutputsAsNumpy())]
         found.append(
             Layer(
-                name=f"{place} {output.Name().decode()}",
+                name=f"{place} {_short(output.Name().decode())}",
                 operator=word,
                 macs=_macs(word, operator, graph),
                 bytes=sum(map(_bytes, tensors)),
@@ -31,6 +31,12 @@ def layers(file: Path) -> tuple[Layer, ...]:
             )
         )
     return tuple(found)
+
+
+def _short(name: str) -> str:
+    """The last two of the modules that a tensor's name lists."""
+    parts = name.partition(";")[0].split("/")[-2:]
+    return "/".join(part.rpartition(".")[2] for part in parts)
 
 
 def _pieces(file: Path) -> dict[int, str]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy.artifact import Artifact, facts_path
 from mobilevision.deploy.base import Runner
-from mobilevision.deploy.formats import FORMATS
+from mobilevision.deploy.formats import SUFFIXES
 from mobilevision.deploy.rounded import open_run
 from mobilevision.deploy.runtime import open_file, scores
 from mobilevision.errors import InputError, UsageError
@@ -32,7 +32,7 @@ def load(source: str | Path, *, weights: str | Path | None = None) -> Model:
         InputError: if it cannot be used.
         MissingError: if the file's runtime is not installed, with the pip command.
     """
-    if Path(source).suffix not in {each.suffix for each in FORMATS.values()}:
+    if Path(source).suffix not in SUFFIXES:
         return open_run(source) if weights is None else open_model(source, weights=weights)
     if weights is not None:
         raise UsageError(f"{source} holds its own weights; leave {weights} out")

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mobilevision.timing.clock import Timing, bench, bench_run
+    from mobilevision.timing.layers import Breakdown, break_down
     from mobilevision.timing.versus import Comparison, compare
 
-__all__ = ("Comparison", "Timing", "bench", "bench_run", "compare")
+__all__ = ("Breakdown", "Comparison", "Timing", "bench", "bench_run", "break_down", "compare")
 
-_HOMES = {"Comparison": "versus", "compare": "versus", "Timing": "clock", "bench": "clock", "bench_run": "clock"}
+_HOMES = {
+    "Breakdown": "layers",
+    "Comparison": "versus",
+    "Timing": "clock",
+    "bench": "clock",
+    "bench_run": "clock",
+    "break_down": "layers",
+    "compare": "versus",
+}
 
 
 def __getattr__(name: str) -> Any:

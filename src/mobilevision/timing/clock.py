@@ -12,9 +12,10 @@ import numpy as np
 
 from mobilevision import jobs
 from mobilevision.deploy.artifact import Artifact
-from mobilevision.deploy.formats import format_of
+from mobilevision.deploy.formats import SUFFIXES, format_of
 from mobilevision.errors import InputError, UsageError
 from mobilevision.run import Run, processor
+from mobilevision.timing.stages import Stages, measure
 
 LEAST = 50
 """Runs below which a p10 and a p90 say too little."""
@@ -37,6 +38,10 @@ class Timing:
         threads: that the runtime was allowed.
         busy: cores that were at work on average; about `threads` or less.
         peak_mb: memory of the whole process at its highest, runtime and file included, in megabytes (10^6 bytes).
+        energy_mj: millijoules that the processor took for a run, other work on the machine included; None where it does
+            not tell.
+        energy_note: why it does not.
+        stages: a picture's whole way, of which the median is the middle part without torch beside it.
         machine: the processor and its number of cores.
         runtime: what ran the file.
     """
@@ -51,6 +56,9 @@ class Timing:
     threads: int
     busy: float
     peak_mb: float
+    energy_mj: float | None
+    energy_note: str
+    stages: Stages
     machine: str
     runtime: str
 
@@ -63,6 +71,8 @@ def bench(
     file: Artifact | str | Path, *, threads: int = 1, runs: int = LEAST, warmup: int = 10, seconds: float = 600
 ) -> Timing:
     """Time a file on one picture, in its own runtime and a process of its own; the result joins the file's facts.
+
+    A picture's whole way is timed in a second process, because it needs torch, which the first is kept free of.
 
     Args:
         file: an exported file with its facts beside it.
@@ -97,6 +107,9 @@ def bench(
         threads=threads,
         busy=taken["busy"],
         peak_mb=taken["peak_mb"],
+        energy_mj=None if taken["joules"] is None else 1e3 * taken["joules"] / runs,
+        energy_note=taken["trouble"],
+        stages=measure(artifact.path, threads=threads, runs=runs, warmup=warmup, seconds=seconds),
         machine=f"{processor()}, {cores()} cores",
         runtime=format_.runtime_version,
     )
@@ -107,16 +120,49 @@ def bench(
 def bench_run(run: Run | str | Path, *, threads: int = 1, runs: int = LEAST, warmup: int = 10) -> list[Timing]:
     """Time every file of a run whose runtime can be on this machine, one after another.
 
+    A file that is cut short or not of this run any more is left out with a warning.
+
     Raises:
-        InputError: if it has none, or one is not of this run any more.
+        InputError: if there are none.
         MissingError: if none of their runtimes can be here.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    artifacts = Artifact.of(run)
-    if not artifacts:
-        raise InputError(f"{run.folder} has no exported files; export one first")
-    here = [artifact for artifact in artifacts if not format_of(artifact.path).away]
-    return [bench(artifact, threads=threads, runs=runs, warmup=warmup) for artifact in here or artifacts]
+    return bench_all(files_of(run.folder), threads=threads, runs=runs, warmup=warmup)
+
+
+def bench_all(files: Sequence[Artifact], *, threads: int = 1, runs: int = LEAST, warmup: int = 10) -> list[Timing]:
+    """Time files one after another; see `bench`."""
+    return [bench(file, threads=threads, runs=runs, warmup=warmup) for file in files]
+
+
+def files_of(source: Path) -> list[Artifact]:
+    """An exported file, or all files of a run whose runtime can be on this machine (all, if none can).
+
+    A run's file that is cut short or not of the run any more is left out with a warning.
+
+    Raises:
+        UsageError: if there is no such file or run.
+        InputError: if the file is not the one that was proven, or the run has none.
+    """
+    if not source.is_dir() or source.suffix in SUFFIXES:
+        return [Artifact.open(source)]
+    found = Artifact.of(Run.open(source))
+    if not found:
+        raise InputError(f"{source} has no exported files of its weights; export one first")
+    return [artifact for artifact in found if not format_of(artifact.path).away] or found
+
+
+def threads_here(word: str) -> int:
+    """The number that "all" or a number means on this machine.
+
+    Raises:
+        UsageError: if it is neither.
+    """
+    if word == "all":
+        return cores()
+    if not word.isdecimal():
+        raise UsageError(f"--threads {word!r} is no number of threads; give a number, or all")
+    return int(word)
 
 
 def median_interval(laps: Sequence[float], *, seed: int = 0) -> tuple[float, float]:

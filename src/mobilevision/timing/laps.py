@@ -10,6 +10,7 @@ import numpy as np
 
 from mobilevision.deploy.base import Array, Runner
 from mobilevision.deploy.runtime import open_file
+from mobilevision.timing.energy import counters
 
 
 def take(file: str, threads: int, runs: int, warmup: int) -> dict[str, Any]:
@@ -26,19 +27,22 @@ def take(file: str, threads: int, runs: int, warmup: int) -> dict[str, Any]:
 
     Returns:
         "laps" in ms; "busy": processor seconds for each second of the laps, so how many cores were at work; "peak_mb":
-        the most memory that the process had, in megabytes.
+        the most memory that the process had, in megabytes; "joules": what the processor took for all laps, other work
+        on the machine included, None where it does not tell; "trouble": why.
     """
+    meter = counters()
     runner = open_file(Path(file), threads=threads)
     picture = _noise(runner)
     for _ in range(warmup):
         runner(picture)
-    laps, begun, worked = [], time.perf_counter(), time.process_time()
+    laps, begun, worked, taken = [], time.perf_counter(), time.process_time(), meter.read()
     for _ in range(runs):
         start = time.perf_counter()
         runner(picture)
         laps.append(1e3 * (time.perf_counter() - start))
     busy = (time.process_time() - worked) / (time.perf_counter() - begun)
-    return {"laps": laps, "busy": busy, "peak_mb": peak_mb()}
+    joules = meter.joules(taken, meter.read())
+    return {"laps": laps, "busy": busy, "peak_mb": peak_mb(), "joules": joules, "trouble": meter.trouble}
 
 
 def alternate(files: Sequence[str], threads: int, runs: int, warmup: int) -> list[list[float]]:
