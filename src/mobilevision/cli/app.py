@@ -17,6 +17,7 @@ from mobilevision.cli.looking import check, list_networks, show
 from mobilevision.cli.making import build, export, train
 from mobilevision.cli.options import Version
 from mobilevision.cli.roofing import roofline
+from mobilevision.cli.searching import SEARCHES, table
 from mobilevision.errors import MobilevisionError
 
 INTERRUPTED = 130
@@ -36,6 +37,7 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "report": report,
     "compare": compare,
     "roofline": roofline,
+    "table": table,
     "doctor": doctor,
 }
 
@@ -49,6 +51,10 @@ def command() -> typer.Typer:
     app.callback()(mobilevision)
     for name, verb in VERBS.items():
         app.command(name)(answered(verb))
+    methods = typer.Typer(help="Search a network for your pictures and your runtime; every method tells its bill.")
+    for name, verb in SEARCHES.items():
+        methods.command(name)(answered(verb))
+    app.add_typer(methods, name="search")
     return app
 
 
