@@ -17,7 +17,7 @@ from mobilevision.cli.looking import check, list_networks, show
 from mobilevision.cli.making import build, export, train
 from mobilevision.cli.options import Version
 from mobilevision.cli.roofing import roofline
-from mobilevision.cli.searching import SEARCHES, table
+from mobilevision.cli.searching import SEARCHES, suggest, table
 from mobilevision.errors import MobilevisionError
 
 INTERRUPTED = 130
@@ -38,6 +38,7 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "compare": compare,
     "roofline": roofline,
     "table": table,
+    "suggest": suggest,
     "doctor": doctor,
 }
 
