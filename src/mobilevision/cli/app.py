@@ -17,7 +17,8 @@ from mobilevision.cli.looking import check, list_networks, show
 from mobilevision.cli.making import build, export, train
 from mobilevision.cli.options import Version
 from mobilevision.cli.roofing import roofline
-from mobilevision.cli.searching import SEARCHES, suggest, table
+from mobilevision.cli.searching import SEARCHES
+from mobilevision.cli.tabling import suggest, table
 from mobilevision.errors import MobilevisionError
 
 INTERRUPTED = 130
