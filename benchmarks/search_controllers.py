@@ -4,14 +4,20 @@ Every network of MobileNetV4-Small's fine space gets a synthetic reward: every f
 every two of a block and every two neighboring blocks are worth something together, so that no choice is free of the
 others and yet the best and the worst network are known exactly. Rewards are scaled so that these earn 1 and 0.
 
+The reward was fixed before the controllers were tuned: filters are worth 0 to 1 and pairs 0 to `COUPLING`, so that a
+fifth of the rewards' variance is of pairs (0.5^2 / (1 + 0.5^2)). The controllers were tuned on the tables of the seeds
+`TUNING` alone; what is reported, and tested, is what they reach on the tables of the seeds `REPORTED`, which nothing
+was tuned on.
+
 Run: PYTHONPATH=src python benchmarks/search_controllers.py
 """
 
 from __future__ import annotations
 
 import random
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -26,7 +32,9 @@ from mobilevision.search.space import Space
 from mobilevision.search.spaces import SMALL, v4_fine
 
 SPACE: Space = partial(v4_fine, plan=SMALL, size=64)
-SAMPLES, SEEDS, CLOSE = 3000, 5, 0.99
+SAMPLES, CLOSE = 3000, 0.99
+COUPLING = 0.5
+TUNING, REPORTED = range(5), range(1000, 1005)
 STATES = [(start, middle) for start in (0, 3, 5) for middle in (0, 3, 5)]
 State = tuple[int, int]
 
@@ -36,7 +44,7 @@ def chain(arch: Arch) -> list[State]:
     return [(block.start, block.middle) for _, block in arch.places() if isinstance(block, UIB)]
 
 
-def synthetic(seed: int, *, coupling: float = 0.2) -> Score:
+def synthetic(seed: int, *, coupling: float = COUPLING) -> Score:
     """A reward from 0 to 1 over `SPACE`.
 
     Args:
@@ -61,7 +69,7 @@ def synthetic(seed: int, *, coupling: float = 0.2) -> Score:
         return choose(reached.values())
 
     lowest, highest = extreme(min), extreme(max)
-    return lambda arch: (value(chain(arch)) - lowest) / (highest - lowest)
+    return lambda archs: [(value(chain(arch)) - lowest) / (highest - lowest) for arch in archs]
 
 
 def _worth(rng: random.Random, coupling: float) -> dict[State, float]:
@@ -71,12 +79,14 @@ def _worth(rng: random.Random, coupling: float) -> dict[State, float]:
 
 
 def tunas_policy(score: Score, seed: int) -> float:
-    """What the most likely network earns after `SAMPLES` steps of the policy."""
-    rng, policy = random.Random(seed), Policy(Rate(SAMPLES, start=0.01, growth=10, quiet=0.25))
-    for _ in range(SAMPLES):
-        drawn = policy.sample(SPACE, rng)
-        policy.learn([(drawn, score(drawn.arch))])
-    return score(policy.best(SPACE).arch)
+    """What the most likely network earns after `SAMPLES` networks, several a step, as TuNAS's many cores draw them."""
+    together = 8
+    steps = SAMPLES // together
+    rng, policy = random.Random(seed), Policy(Rate(steps, start=0.02, growth=10, quiet=0))
+    for _ in range(steps):
+        drawn = [policy.sample(SPACE, rng) for _ in range(together)]
+        policy.learn(list(zip(drawn, score([point.arch for point in drawn]), strict=True)))
+    return score([policy.best(SPACE).arch])[0]
 
 
 def mnasnet_controller(score: Score, seed: int) -> float:
@@ -86,7 +96,9 @@ def mnasnet_controller(score: Score, seed: int) -> float:
 
 def regularized_evolution(score: Score, seed: int) -> float:
     """What the best network earns that was ever alive."""
-    return max(trial.reward for trial in evolution(SPACE, score, trials=SAMPLES, rng=random.Random(seed)))
+    rng = random.Random(seed)
+    found = evolution(SPACE, score, trials=SAMPLES, rng=rng, population=100, tournament=25)
+    return max(trial.reward for trial in found)
 
 
 def at_random(score: Score, seed: int) -> float:
@@ -102,21 +114,22 @@ CONTROLLERS: dict[str, Callable[[Score, int], float]] = {
 }
 
 
-def results(search: Callable[[Score, int], float]) -> list[float]:
+def results(search: Callable[[Score, int], float], seeds: Sequence[int] = REPORTED) -> list[float]:
     """What a controller reaches for every seed; the best network earns 1."""
-    return [search(synthetic(100 + seed), seed) for seed in range(SEEDS)]
+    return [search(synthetic(seed), seed) for seed in seeds]
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    print(f"{count(SPACE):.2g} networks, {SAMPLES} samples, {SEEDS} seeds; the best network earns 1, the worst 0")
+    seeds = TUNING if "--tuning" in sys.argv else REPORTED
+    print(f"{count(SPACE):.2g} networks, {SAMPLES} samples, seeds {list(seeds)}; the best network earns 1, the worst 0")
     for name, search in CONTROLLERS.items():
         began = time.perf_counter()
-        reached = results(search)
+        reached = results(search, seeds)
         close = sum(reward >= CLOSE for reward in reached)
-        seconds = (time.perf_counter() - began) / SEEDS
+        seconds = (time.perf_counter() - began) / len(seeds)
         figures = " ".join(f"{reward:.4f}" for reward in reached)
-        print(f"{name:20} {figures}   within 1 % in {close} of {SEEDS}   {seconds:.1f} s a search")
+        print(f"{name:20} {figures}   within 1 % in {close} of {len(seeds)}   {seconds:.1f} s a search", flush=True)
 
 
 if __name__ == "__main__":

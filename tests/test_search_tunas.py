@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,11 +15,11 @@ from mobilevision.blocks import Conv, Inverted
 from mobilevision.cost import macs
 from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.search import tunas
-from mobilevision.search.correction import Line, fitted
 from mobilevision.search.reward import Absolute
 from mobilevision.search.space import Pick, largest
 from mobilevision.search.supernet import Supernet
 from mobilevision.search.tunas import Progress, Recipe, Tunas, accuracy
+from mobilevision.timing.table_line import Line, fitted
 
 RECIPE = Recipe(
     steps=60, lr=0.05, policy_lr=0.05, policy_growth=4, policy_quiet=0.2, recalibrate=0.5, measured=4, keep=20
@@ -112,9 +112,9 @@ def test_the_state_of_another_space_is_refused() -> None:
 def test_late_in_the_search_costs_are_put_on_the_line_of_measurements() -> None:
     measured: list[Arch] = []
 
-    def measure(arch: Arch) -> float:
-        measured.append(arch)
-        return 3.0 + 2.0 * price(arch)[0]
+    def measure(archs: Sequence[Arch]) -> list[float]:
+        measured.extend(archs)
+        return [3.0 + 2.0 * price(arch)[0] for arch in archs]
 
     search = begun()
     steps = list(run(search, Absolute((100.0,)), measure=measure))

@@ -17,6 +17,8 @@ from mobilevision.cli.looking import check, list_networks, show
 from mobilevision.cli.making import build, export
 from mobilevision.cli.options import Version
 from mobilevision.cli.roofing import roofline
+from mobilevision.cli.searching import SEARCHES
+from mobilevision.cli.tabling import suggest, table
 from mobilevision.cli.timing import bench
 from mobilevision.cli.training import train
 from mobilevision.errors import MobilevisionError
@@ -38,6 +40,8 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "report": report,
     "compare": compare,
     "roofline": roofline,
+    "table": table,
+    "suggest": suggest,
     "doctor": doctor,
 }
 
@@ -51,6 +55,10 @@ def command() -> typer.Typer:
     app.callback()(mobilevision)
     for name, verb in VERBS.items():
         app.command(name)(answered(verb))
+    methods = typer.Typer(help="Search a network for your pictures and your runtime; every method tells its bill.")
+    for name, verb in SEARCHES.items():
+        methods.command(name)(answered(verb))
+    app.add_typer(methods, name="search")
     return app
 
 

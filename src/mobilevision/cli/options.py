@@ -69,6 +69,7 @@ Precisions = Annotated[
     ),
 ]
 Threads = Annotated[str, typer.Option(metavar="N|all", help="Threads of the runtime; all: one for each core.")]
+ThreadCount = Annotated[int, typer.Option("--threads", min=1, help="Threads of the runtime.")]
 
 
 def words(text: str) -> tuple[str, ...]:

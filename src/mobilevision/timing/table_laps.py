@@ -1,0 +1,137 @@
+"""The stopwatch for rows, for the process that is timed. Nothing here imports torch.
+
+A row stands inside a network: what it reads was written there by the row before. So a lap is the computation alone,
+without the copies into and out of the runtime that a picture and its scores need.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mobilevision.deploy.base import Array
+from mobilevision.deploy.formats import format_of
+from mobilevision.deploy.runtime import open_file
+from mobilevision.errors import MobilevisionError
+
+Lap = Callable[[], Any]
+
+LEAST = 10
+"""Laps below which a median says too little."""
+PATIENCE = 4
+"""How many times the laps that are wanted may be run to get them undisturbed."""
+DISTURBED, TICK = 0.05, 5e-6
+"""Share of a lap, and seconds, for which its thread may have waited."""
+
+
+def rows(files: Sequence[str], threads: int, runs: int, warmup: int) -> list[list[float]]:
+    """The job: run several files of rows in turns.
+
+    Args:
+        files: what to time, of one format.
+        threads: of the runtime.
+        runs: laps of each that count.
+        warmup: laps of each before, that do not.
+
+    Returns:
+        Laps of each file, in ms.
+    """
+    ready = READY.get(format_of(Path(files[0])).name, any_runner)
+    return in_turns([ready(Path(file), threads) for file in files], runs=runs, warmup=warmup, alone=threads == 1)
+
+
+def networks(files: Sequence[str], threads: int, runs: int, warmup: int) -> list[list[float]]:
+    """The job: run several files of whole networks in turns; arguments and result are those of `rows`.
+
+    A lap is what `bench` times: the picture copied in, computed, the scores copied out.
+    """
+    return in_turns([any_runner(Path(file), threads) for file in files], runs=runs, warmup=warmup, alone=threads == 1)
+
+
+def in_turns(ready: Sequence[Lap], *, runs: int, warmup: int, alone: bool) -> list[list[float]]:
+    """Laps of each, in ms; each turn goes the other way round, and a lap comes after one that does not count.
+
+    Laps in which the system gave the core to another process do not count either, so that a machine that is at work
+    beside makes the timing longer, not the times.
+
+    Args:
+        ready: what to run.
+        runs: laps of each that count.
+        warmup: turns before, that do not.
+        alone: whether all the work is done in this thread, so that its processor time tells of disturbances.
+
+    Raises:
+        MobilevisionError: if `PATIENCE` times as many turns leave too few laps.
+    """
+    laps: list[list[float]] = [[] for _ in ready]
+    order = list(range(len(ready)))
+    for turn in range(warmup + PATIENCE * runs):
+        for which in order if turn % 2 == 0 else order[::-1]:
+            if len(laps[which]) < runs:
+                ms = lap(ready[which], alone=alone)
+                if ms is not None and turn >= warmup:
+                    laps[which].append(ms)
+        if all(len(each) == runs for each in laps):
+            break
+    if (fewest := min(map(len, laps))) < LEAST:
+        raise MobilevisionError(
+            f"other processes disturbed all but {fewest} of {PATIENCE * runs} laps; time when the machine is quieter"
+        )
+    return laps
+
+
+def lap(run: Lap, *, alone: bool) -> float | None:
+    """Milliseconds of one run, or None if it was disturbed."""
+    run()  # the others' data has left the caches, which a network that runs again and again would not see
+    start, worked = time.perf_counter(), time.thread_time()
+    run()
+    worked, wall = time.thread_time() - worked, time.perf_counter() - start
+    return None if alone and wall - worked > DISTURBED * wall + TICK else 1e3 * wall
+
+
+def litert(file: Path, threads: int) -> Lap:
+    """A .tflite file whose input stays where it is."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(file), num_threads=threads)
+    interpreter.allocate_tensors()
+    for each in interpreter.get_input_details():
+        interpreter.set_tensor(each["index"], _noise(each["shape"], each["dtype"]))
+    invoke: Lap = interpreter.invoke
+    return invoke
+
+
+def onnx(file: Path, threads: int) -> Lap:
+    """An .onnx file whose input and output stay where they are."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    binding = session.io_binding()
+    for port in session.get_inputs():
+        shape = [1 if isinstance(side, str) else side for side in port.shape]
+        binding.bind_ortvalue_input(port.name, onnxruntime.OrtValue.ortvalue_from_numpy(_noise(shape, np.float32)))
+    for port in session.get_outputs():
+        binding.bind_output(port.name, "cpu")
+    return lambda: session.run_with_iobinding(binding)
+
+
+def any_runner(file: Path, threads: int) -> Lap:
+    """A file of another format, with the copies that its runner makes."""
+    runner = open_file(file, threads=threads)
+    shape = [1 if isinstance(side, str) else side for side in runner.inputs[0].shape]
+    picture = _noise(shape, np.dtype(runner.inputs[0].dtype))
+    return lambda: runner(picture)
+
+
+READY: dict[str, Callable[[Path, int], Lap]] = {"litert": litert, "onnx": onnx}
+"""Ready to run, by format."""
+
+
+def _noise(shape: Any, dtype: Any) -> Array:
+    return np.random.default_rng(0).standard_normal(tuple(shape)).astype(dtype)
