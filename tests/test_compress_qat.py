@@ -28,14 +28,14 @@ from mobilevision.tasks.measure import measure
 from mobilevision.train.loop import fit
 from test_deploy_int8 import integer_network
 from test_deploy_prepare import HYBRIDS, NAMES
-from test_train_fit import RECIPE as QUICK
-from test_train_fit import colors, fresh  # noqa: F401 (a fixture)
+from tiny_training import RECIPE as QUICK
+from tiny_training import fresh
 
 SHORT = replace(RECIPE, epochs=2, least_steps=0, batch=8)
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory, colors: Path) -> Run:  # noqa: F811
+def start(tmp_path_factory: pytest.TempPathFactory, colors: Path) -> Run:
     return fit(fresh(), colors, recipe=QUICK, to=tmp_path_factory.mktemp("start") / "run", workers=0)
 
 
