@@ -15,7 +15,7 @@ from mobilevision.blocks import Conv, Inverted
 from mobilevision.cost import macs
 from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.search import tunas
-from mobilevision.search.correction import Line, fitted
+from mobilevision.timing.table_line import Line, fitted
 from mobilevision.search.reward import Absolute
 from mobilevision.search.space import Pick, largest
 from mobilevision.search.supernet import Supernet

@@ -132,12 +132,12 @@ class Arch:
     @property
     def digest(self) -> str:
         """Twelve hex digits that name this architecture, whatever its name says."""
-        text = json.dumps(_plain(replace(self, name="")), sort_keys=True)
+        text = json.dumps(plain(replace(self, name="")), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_json(self) -> str:
         """The architecture as JSON, one block a line; `from_json` reads it back."""
-        facts = _plain(self)
+        facts = plain(self)
         stages = facts.pop("stages")
         rows = ",\n".join(
             "  [\n" + ",\n".join("    " + json.dumps(block) for block in stage) + "\n  ]" for stage in stages
@@ -156,23 +156,27 @@ class Arch:
             facts = json.loads(text)
         except json.JSONDecodeError as error:
             raise InputError(f"this architecture is not JSON: {error}") from error
-        arch = _fact(facts)
+        arch = fact(facts)
         if not isinstance(arch, cls):
             raise InputError('this JSON is not an architecture: it needs "kind": "Arch"')
         return arch
 
 
-def _plain(value: Any) -> Any:
-    """Facts as dictionaries, each with its kind."""
+def plain(value: Any) -> Any:
+    """Frozen facts, such as a block, as dictionaries that each tell their kind; `fact` reads them back."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {"kind": type(value).__name__} | {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+        return {"kind": type(value).__name__} | {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    return [plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _fact(value: Any) -> Any:
-    """The facts that `_plain` made plain."""
+def fact(value: Any) -> Any:
+    """The facts that `plain` made plain.
+
+    Raises:
+        InputError: if they name a block or a field that is not known, or lack one.
+    """
     if isinstance(value, list):
-        return tuple(_fact(item) for item in value)
+        return tuple(fact(item) for item in value)
     if not isinstance(value, dict):
         return value
     kinds = _kinds()
@@ -183,7 +187,7 @@ def _fact(value: Any) -> Any:
     if unknown := value.keys() - known - {"kind"}:
         raise InputError(f"{name} has no field {sorted(unknown)[0]!r}; {nearest(sorted(unknown)[0], known)}")
     try:
-        return kinds[name](**{key: _fact(item) for key, item in value.items() if key != "kind"})
+        return kinds[name](**{key: fact(item) for key, item in value.items() if key != "kind"})
     except TypeError as error:
         raise InputError(f"{name} lacks a field: {error}") from error
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from mobilevision.errors import UsageError
+from mobilevision.errors import InputError, MobilevisionError, UsageError
 
 
 @contextmanager
@@ -67,6 +67,44 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON, indented, keys in the order given."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def append_json(path: Path, value: Any) -> None:
+    """Append a value as one line of JSON; a line that was cut off before is taken away first.
+
+    Raises:
+        MobilevisionError: if it cannot be written, for example because the disk is full; the lines before it stay.
+    """
+    line = memoryview(json.dumps(value, ensure_ascii=False).encode() + b"\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+", buffering=0) as file:
+        file.seek(0)
+        whole = file.readall().rfind(b"\n") + 1
+        file.truncate(whole)
+        try:
+            while line:
+                line = line[file.write(line) :]
+            os.fsync(file.fileno())
+        except OSError as error:
+            file.truncate(whole)
+            reason = error.strerror or str(error)
+            raise MobilevisionError(
+                f"{path} cannot be written: {reason}; all before is kept: make room and give the same command again"
+            ) from error
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """The values that `append_json` wrote, in order; a last line that was cut off is left out, no file has none.
+
+    Raises:
+        InputError: if a whole line is not JSON.
+    """
+    text = path.read_bytes() if path.is_file() else b""
+    lines = text[: text.rfind(b"\n") + 1].splitlines()
+    try:
+        return [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise InputError(f"{path} has a line that is not JSON: {error}; take another file") from error
 
 
 def sha256(path: Path) -> str:

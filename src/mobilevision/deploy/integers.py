@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import TypeVar
+
+from torch import nn
 
 from mobilevision.deploy.hard import SIX_TIMES
 from mobilevision.deploy.streams import read_streams, traced
-from mobilevision.network import Network
+
+Part = TypeVar("Part", bound=nn.Module)
 
 
-def integer_form(network: Network) -> Network:
+def integer_form(network: Part) -> Part:
     """A copy whose hard swishes and hard sigmoids are sums and products, which integer kernels know.
 
     Hard swish is x * relu6(x + 3) / 6. The division is folded into the layers that read the map, be it through a

@@ -5,7 +5,7 @@ Everything here is exact: the result computes what the network computes, up to r
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +16,11 @@ from mobilevision.blocks.irmb import GridAttention
 from mobilevision.blocks.uib import MultiQuery
 from mobilevision.deploy.attention import PlainChannelNorm, PlainGridAttention
 from mobilevision.layers import ChannelNorm, Conv2d, chain
-from mobilevision.network import Network
+
+Part = TypeVar("Part", bound=nn.Module)
 
 
-def deployable(network: Network) -> Network:
+def deployable(network: Part) -> Part:
     """A copy for export, in eval mode; `network` itself is not touched.
 
     Batch norms, layer scales and the attention's 1/sqrt(dim) are folded into the weights around them; the layer that
@@ -27,7 +28,7 @@ def deployable(network: Network) -> Network:
     its channels last.
 
     Args:
-        network: a trained network.
+        network: a trained network, or a part of one.
 
     Returns:
         A network that differs from it by rounding alone: below 1e-5 of its largest output.

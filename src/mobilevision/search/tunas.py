@@ -13,7 +13,7 @@ from torch import Tensor, optim
 
 from mobilevision.architecture import Arch
 from mobilevision.errors import InputError, MobilevisionError, UsageError
-from mobilevision.search.correction import Line, fitted
+from mobilevision.timing.table_line import Line, fitted
 from mobilevision.search.policy import Policy, Rate
 from mobilevision.search.reward import Reward
 from mobilevision.search.space import WIDTHS, Choices, Drawn, Space, nearby

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,11 @@ def call(target: str, payload: dict[str, Any], *, seconds: float, log: Path | No
         MobilevisionError: the function's own error, of its own class; or that it crashed or took too long, with the
             path of the log.
     """
+    return call_timed(target, payload, seconds=seconds, log=log)[0]
+
+
+def call_timed(target: str, payload: dict[str, Any], *, seconds: float, log: Path | None = None) -> tuple[Any, float]:
+    """As `call`, and the processor seconds that the process and those it started have taken."""
     printed = _fresh(log)
     with tempfile.TemporaryDirectory() as folder:
         reply = Path(folder) / "reply.json"
@@ -49,7 +53,7 @@ def call(target: str, payload: dict[str, Any], *, seconds: float, log: Path | No
     printed.unlink()
     if "error" in answer:  # a sentence of ours says it all; a log would not add to it
         raise getattr(errors, answer["error"])(answer["message"])
-    return answer["result"]
+    return answer["result"], answer["cpu_seconds"]
 
 
 def _fresh(log: Path | None) -> Path:
@@ -99,22 +103,3 @@ def _last_words(log: Path) -> str:
     """The last line that says something, shortened: in a Python traceback that is the error."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     return lines[-1][:300] if lines else "it printed nothing"
-
-
-def main() -> None:
-    """The process's own side: read the payload, call the target, write the reply whole."""
-    target, reply = sys.argv[1:]
-    module, _, name = target.partition(":")
-    payload = json.load(sys.stdin)
-    try:
-        answer: dict[str, Any] = {"result": getattr(import_module(module), name)(**payload)}
-    except MobilevisionError as error:
-        answer = {"error": type(error).__name__, "message": str(error)}
-    text = json.dumps(answer)
-    beside = Path(reply).with_suffix(".part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(reply)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,93 @@
+"""Filling a table: rows become files in one process, and are timed in turns in another."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from mobilevision import jobs
+from mobilevision.architecture import Arch, plain
+from mobilevision.cost import Key
+from mobilevision.deploy.formats import find_format
+from mobilevision.timing.table import Conditions, TimedTable
+
+TOGETHER = 24
+"""Files that are written in one process and timed in turns in another; a fill that is killed loses no more."""
+RUNS, WARMUP = 60, 5
+SECONDS = 60.0
+"""How long one file may take, to be written and to be timed."""
+CHANNELS = 3
+
+Say = Callable[[str], None]
+"""Where a fill tells how far it is, a line at a time."""
+
+
+def fill(table: TimedTable, keys: Iterable[Key], *, say: Say) -> int:
+    """Time the rows that the table lacks, and keep each time as soon as its batch is done.
+
+    Args:
+        table: what is filled.
+        keys: rows that are wanted.
+        say: told how far it is.
+
+    Returns:
+        How many rows were timed.
+
+    Raises:
+        UsageError: if a row cannot be timed alone.
+        MobilevisionError: if the converter or the runtime crashes or takes too long; names its log.
+    """
+    wanted = [key for key in dict.fromkeys(keys) if key not in table.times]
+    done = 0
+    for together in split(wanted, TOGETHER):
+        for key, ms in zip(together, time_rows(together, table.conditions), strict=True):
+            table.add(key, ms)
+        done += len(together)
+        say(f"timed {done} of {len(wanted)} rows into {table.path}")
+    return done
+
+
+def fit(table: TimedTable, archs: Iterable[Arch], *, say: Say) -> int:
+    """Time whole networks that the table lacks, so that its line goes through them; returns how many were timed."""
+    wanted = [arch for arch in dict.fromkeys(archs) if arch not in table.networks]
+    done = 0
+    for together in split(wanted, TOGETHER):
+        for arch, ms in zip(together, time_networks(together, table.conditions), strict=True):
+            table.add_network(arch, ms)
+        done += len(together)
+        say(f"timed {done} of {len(wanted)} whole networks into {table.path}")
+    return done
+
+
+def time_rows(keys: Sequence[Key], conditions: Conditions) -> list[float]:
+    """The median time of each row, in ms, the computation alone."""
+    items = [{"what": plain(what), "shape": list(shape)} for what, shape in keys]
+    return _timed(items, conditions, job="mobilevision.timing.table_laps:rows")
+
+
+def time_networks(archs: Sequence[Arch], conditions: Conditions) -> list[float]:
+    """The median time of each network, in ms, with the picture copied in and the scores copied out."""
+    items = [{"what": plain(arch), "shape": [CHANNELS, arch.size, arch.size]} for arch in archs]
+    return _timed(items, conditions, job="mobilevision.timing.table_laps:networks")
+
+
+def split(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    """The items in order, in parts of at most `size`."""
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+def _timed(items: list[dict[str, Any]], conditions: Conditions, *, job: str) -> list[float]:
+    suffix = find_format(conditions.runtime).suffix
+    with tempfile.TemporaryDirectory() as folder:
+        for number, item in enumerate(items):
+            item["to"] = str(Path(folder) / f"{number}{suffix}")
+        asked = {"outputs": conditions.outputs, "format": conditions.runtime, "precision": conditions.precision}
+        seconds = SECONDS * (1 + len(items))
+        jobs.call("mobilevision.timing.table_files:write", {"items": items, **asked}, seconds=seconds)
+        files = [item["to"] for item in items]
+        counts = {"threads": conditions.threads, "runs": RUNS, "warmup": WARMUP}
+        laps = jobs.call(job, {"files": files, **counts}, seconds=seconds)
+    return [median(each) for each in laps]
