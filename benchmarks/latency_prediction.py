@@ -1,7 +1,7 @@
 """How near sums of timed rows come to whole networks that were never used in fitting.
 
-Of 500 networks drawn at random those are kept whose multiply-accumulates are spread evenly, so that small and large ones
-count alike. Each is measured twice, from two conversions, in separate processes; the rank correlation of the two
+Of 500 networks drawn at random those are kept whose multiply-accumulates are spread evenly, so that small and large
+ones count alike. Each is measured twice, from two conversions, in separate processes; the rank correlation of the two
 measurements is what any predictor could reach. Beside it stands a predictor that always says the same.
 
 Run (times of rows are kept in the table and taken up again): PYTHONPATH=src python benchmarks/latency_prediction.py

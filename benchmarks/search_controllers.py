@@ -61,7 +61,7 @@ def synthetic(seed: int, *, coupling: float = 0.2) -> Score:
         return choose(reached.values())
 
     lowest, highest = extreme(min), extreme(max)
-    return lambda arch: (value(chain(arch)) - lowest) / (highest - lowest)
+    return lambda archs: [(value(chain(arch)) - lowest) / (highest - lowest) for arch in archs]
 
 
 def _worth(rng: random.Random, coupling: float) -> dict[State, float]:
@@ -75,8 +75,8 @@ def tunas_policy(score: Score, seed: int) -> float:
     rng, policy = random.Random(seed), Policy(Rate(SAMPLES, start=0.01, growth=10, quiet=0.25))
     for _ in range(SAMPLES):
         drawn = policy.sample(SPACE, rng)
-        policy.learn([(drawn, score(drawn.arch))])
-    return score(policy.best(SPACE).arch)
+        policy.learn([(drawn, score([drawn.arch])[0])])
+    return score([policy.best(SPACE).arch])[0]
 
 
 def mnasnet_controller(score: Score, seed: int) -> float:

@@ -28,6 +28,8 @@ class Cluster:
         MissingError: if Ray is not installed, or nobody answers at the address.
     """
 
+    elsewhere = True
+
     def __init__(self, address: str = "auto", *, cpus: float = 1) -> None:
         try:
             import ray

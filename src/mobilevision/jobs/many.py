@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from mobilevision.errors import MobilevisionError, UsageError
 from mobilevision.jobs.single import call_timed
@@ -19,7 +19,7 @@ class Done(NamedTuple):
     """A job that has ended.
 
     Attributes:
-        index: which of the payloads it was.
+        place: which of the payloads it was, from 0.
         result: what the function gave; None if it failed.
         failure: why it failed the last time; "" if it did not.
         attempts: how often it was tried.
@@ -27,7 +27,7 @@ class Done(NamedTuple):
         cpu_seconds: processor seconds of the attempt that ended well; of one that failed none are known.
     """
 
-    index: int
+    place: int
     result: Any
     failure: str
     attempts: int
@@ -37,6 +37,10 @@ class Done(NamedTuple):
 
 class Workers(Protocol):
     """Whatever can run jobs."""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the jobs' processor seconds are not among those of this process and its children."""
 
     def run(self, target: str, payloads: Sequence[dict[str, Any]], *, seconds: float) -> Iterator[Done]:
         """Call a function once for each payload; every call as it ends, in any order.
@@ -57,6 +61,7 @@ class Local:
     """
 
     processes: int = 1
+    elsewhere: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the facts that no type checks."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn, optim
 
 from mobilevision.errors import UsageError
-from mobilevision.search.baselines import Score, Trial
+from mobilevision.search.baselines import Score, Trial, tried
 from mobilevision.search.space import Drawn, Space, choose, neighbours
 
 
@@ -154,7 +154,7 @@ def mnasnet_search(
 
     Args:
         space: where to look.
-        score: what a network earns: train it for a few epochs, measure it, and ask a reward.
+        score: what networks earn: train them for a few epochs, measure them, and ask a reward.
         trials: networks to try.
         seed: decides what is left to chance.
         ppo: how the controller learns.
@@ -168,11 +168,9 @@ def mnasnet_search(
     while learner.tried < trials:
         batch = min(ppo.batch, trials - learner.tried)
         drawn = [learner.controller.sample(space, generator) for _ in range(batch)]
-        rewards = []
-        for arch, choices, _ in drawn:
-            rewards.append(score(arch))
-            yield Trial(arch, choices, rewards[-1])
-        learner.learn(drawn, rewards)
+        found = tried(drawn, score)
+        yield from found
+        learner.learn(drawn, [trial.reward for trial in found])
 
 
 def _alike(drawn: Sequence[Drawn]) -> Iterator[tuple[dict[str, int], Tensor, list[int]]]:

@@ -13,11 +13,11 @@ from torch import Tensor, optim
 
 from mobilevision.architecture import Arch
 from mobilevision.errors import InputError, MobilevisionError, UsageError
-from mobilevision.timing.table_line import Line, fitted
 from mobilevision.search.policy import Policy, Rate
 from mobilevision.search.reward import Reward
 from mobilevision.search.space import WIDTHS, Choices, Drawn, Space, nearby
 from mobilevision.search.supernet import Others, Supernet, alternatives
+from mobilevision.timing.table_line import Line, fitted
 
 Batch = tuple[Tensor, Any]
 """Pictures (N, channels, H, W) and what the task wants of them."""

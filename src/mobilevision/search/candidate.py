@@ -1,0 +1,71 @@
+"""Training one candidate for a few epochs: the job of a worker."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mobilevision.architecture import Arch
+from mobilevision.data.check import check
+from mobilevision.data.dataset import Data
+from mobilevision.data.folders import read_data
+from mobilevision.errors import InputError
+from mobilevision.network import Network
+from mobilevision.tasks.catalog import make_task
+from mobilevision.train.loop import fit
+from mobilevision.train.recipe import Recipe
+
+
+def train(
+    arch: str, data: str, digest: str, task: str, recipe: dict[str, Any], seed: int, *, device: str, threads: int
+) -> dict[str, Any]:
+    """Train a network from nothing and judge it on the validation pictures; the test pictures are not touched.
+
+    Args:
+        arch: the architecture as JSON.
+        data: where the pictures are.
+        digest: of the data, as the search found it.
+        task: what the network is asked to do.
+        recipe: how it is trained.
+        seed: of the split, the weights and everything random.
+        device: where it is trained.
+        threads: that torch may use.
+
+    Returns:
+        "accuracy": the task's goal on the validation pictures, by the best epoch's weights.
+    """
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    found = known_data(data, digest, seed=seed)
+    asked = make_task(task, found.labels, multilabel=found.multilabel)
+    network = Network(Arch.from_json(arch), asked.outputs)
+    with tempfile.TemporaryDirectory() as folder:
+        run = fit(
+            network,
+            found,
+            task=asked,
+            recipe=Recipe.read(recipe),
+            to=Path(folder) / "run",
+            seed=seed,
+            device=device,
+            workers=0,
+        )
+        metrics = run.read("metrics")
+    return {"accuracy": metrics[asked.goal], "loss": metrics["loss"]}
+
+
+def known_data(source: str, digest: str, *, seed: int) -> Data:
+    """The pictures that the search was begun with.
+
+    Raises:
+        InputError: if they are no longer those.
+    """
+    found = read_data(source, seed=seed)
+    if found.digest != digest:
+        found = check(source, seed=seed)  # which also sets aside what cannot be read
+    if found.digest != digest:
+        raise InputError(f"{source} is no longer what the search was begun with; begin another in a new folder")
+    return found

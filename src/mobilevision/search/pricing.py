@@ -1,0 +1,132 @@
+"""What a network costs: milliseconds by a table that fills itself, and what can be counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mobilevision.architecture import Arch
+from mobilevision.cost import FLOAT_BYTES, latency, macs, params, roofline, walk
+from mobilevision.errors import UsageError
+from mobilevision.search.bill import Bill
+from mobilevision.search.space import Choices, Space, choose, nearby
+from mobilevision.timing.table import TimedTable
+from mobilevision.timing.table_fill import fill, fit, time_networks
+
+Price = Callable[[Arch], float]
+Say = Callable[[str], None]
+
+
+class Latency:
+    """Milliseconds of a network, predicted from a table; rows that the table lacks are timed when they are met.
+
+    Args:
+        table: times of rows.
+        bill: is charged for what is timed.
+        say: told what is timed.
+    """
+
+    def __init__(self, table: TimedTable, *, bill: Bill, say: Say) -> None:
+        self.timed, self.bill, self.say = table, bill, say
+        self.value = table.table()
+
+    def __call__(self, arch: Arch) -> float:
+        """Predicted milliseconds."""
+        if missing := self.timed.missing(arch):
+            with self.bill.phase("table") as item:
+                item.measured += fill(self.timed, missing, say=self.say)
+        return latency(arch, self.value, outputs=self.timed.conditions.outputs)
+
+    def measured(self, arch: Arch) -> float:
+        """Milliseconds of the whole network in its runtime, measured now."""
+        with self.bill.phase("measuring") as item:
+            item.measured += 1
+            return time_networks([arch], self.timed.conditions)[0]
+
+    def fit(self, archs: Sequence[Arch]) -> None:
+        """Time whole networks that the table lacks, and put predictions on the line through all."""
+        for arch in archs:
+            self(arch)
+        with self.bill.phase("table") as item:
+            item.measured += fit(self.timed, archs, say=self.say)
+        self.value = self.timed.table()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A cost that a search aims at.
+
+    Attributes:
+        name: of the cost, with its unit.
+        value: what it should be.
+        price: what a network costs.
+    """
+
+    name: str
+    value: float
+    price: Price
+
+
+def peak_bytes(arch: Arch, *, outputs: int = 1000) -> int:
+    """The most that one operation reads and writes at once, in bytes as float32: what the memory must hold at least."""
+    found = [op.activations for row in walk(arch, outputs=outputs) for op in row.cost.operations]
+    return FLOAT_BYTES * max(found)
+
+
+def countable(name: str, *, outputs: int, ridge: float = 30.0) -> Price:
+    """What a network costs in a unit that is counted, not measured.
+
+    Args:
+        name: "macs", "params", "peak_bytes" or "roofline".
+        outputs: of the head.
+        ridge: the roofline's ridge point, in multiply-accumulates a byte; phones' processors have 30 to 40
+            (arXiv:2404.10518, table 16).
+
+    Raises:
+        UsageError: if there is no such cost.
+    """
+    known: Mapping[str, Price] = {
+        "macs": lambda arch: float(macs(arch, outputs=outputs)),
+        "params": lambda arch: float(params(arch, outputs)),
+        "peak_bytes": lambda arch: float(peak_bytes(arch, outputs=outputs)),
+        "roofline": lambda arch: roofline(walk(arch, outputs=outputs), ridge=ridge),
+    }
+    if name not in known:
+        raise UsageError(f"there is no cost {name!r}; choose from ms, {', '.join(known)}")
+    return known[name]
+
+
+def cheapest(space: Space, price: Price) -> tuple[Choices, float]:
+    """A network that no single decision makes cheaper, and what it costs.
+
+    It starts from the first option of every decision, which is the smallest; where costs are sums of rows it ends at
+    the cheapest network of all, or next to it.
+    """
+    choices = choose(space, lambda *_: 0).choices
+    least = price(nearby(space, choices).arch)
+    better = True
+    while better:
+        better = False
+        for name, number in nearby(space, choices).sizes.items():
+            for option in range(number):
+                drawn = nearby(space, choices | {name: option})
+                if (cost := price(drawn.arch)) < least:
+                    choices, least, better = drawn.choices, cost, True
+    return choices, least
+
+
+def check_targets(space: Space, targets: Sequence[Target]) -> None:
+    """Refuse targets that no network of the space can meet.
+
+    Raises:
+        UsageError: with the least that a network of the space costs.
+    """
+    for target in targets:
+        smallest = target.price(choose(space, lambda *_: 0).arch)
+        if smallest > target.value:
+            _, least = cheapest(space, target.price)
+            if least > target.value:
+                raise UsageError(
+                    f"no network of this space has {target.value:g} {target.name}; the cheapest found has {least:.4g}: "
+                    "raise the target, or shrink the space with --width, --depth or --size"
+                )
