@@ -178,9 +178,9 @@ def test_choices_that_are_missing_are_drawn() -> None:
 
 def test_evolution_and_random_search_try_as_many_as_they_are_asked() -> None:
     for trials in (5, 40):
-        assert len(list(evolution(two, all_starts, trials=trials, rng=random.Random(0), population=10, tournament=3))) == (
-            trials
-        )
+        assert len(
+            list(evolution(two, all_starts, trials=trials, rng=random.Random(0), population=10, tournament=3))
+        ) == (trials)
         assert len(list(random_search(two, all_starts, trials=trials, rng=random.Random(0)))) == trials
 
 

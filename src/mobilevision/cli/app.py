@@ -19,6 +19,7 @@ from mobilevision.cli.options import Version
 from mobilevision.cli.roofing import roofline
 from mobilevision.cli.timing import bench
 from mobilevision.cli.training import train
+from mobilevision.cli.searching import SEARCHES, table
 from mobilevision.errors import MobilevisionError
 
 INTERRUPTED = 130
@@ -38,6 +39,7 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "report": report,
     "compare": compare,
     "roofline": roofline,
+    "table": table,
     "doctor": doctor,
 }
 
@@ -51,6 +53,10 @@ def command() -> typer.Typer:
     app.callback()(mobilevision)
     for name, verb in VERBS.items():
         app.command(name)(answered(verb))
+    methods = typer.Typer(help="Search a network for your pictures and your runtime; every method tells its bill.")
+    for name, verb in SEARCHES.items():
+        methods.command(name)(answered(verb))
+    app.add_typer(methods, name="search")
     return app
 
 

@@ -9,12 +9,11 @@ from typing import Any
 import torch
 
 from mobilevision.architecture import Arch
-from mobilevision.data.check import check
 from mobilevision.data.dataset import Data
-from mobilevision.data.folders import read_data
 from mobilevision.errors import InputError
 from mobilevision.network import Network
-from mobilevision.tasks.catalog import make_task
+from mobilevision.search.evaluate import Exam
+from mobilevision.tasks.catalog import check_data, data_of, make_task
 from mobilevision.train.loop import fit
 from mobilevision.train.recipe import Recipe
 
@@ -39,7 +38,7 @@ def train(
     """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    found = known_data(data, digest, seed=seed)
+    found = known_data(task, data, digest=digest, seed=seed)
     asked = make_task(task, found.labels, multilabel=found.multilabel)
     network = Network(Arch.from_json(arch), asked.outputs)
     with tempfile.TemporaryDirectory() as folder:
@@ -57,15 +56,31 @@ def train(
     return {"accuracy": metrics[asked.goal], "loss": metrics["loss"]}
 
 
-def known_data(source: str, digest: str, *, seed: int) -> Data:
+def known_data(task: str, source: str, *, digest: str, seed: int) -> Data:
     """The pictures that the search was begun with.
 
     Raises:
         InputError: if they are no longer those.
     """
-    found = read_data(source, seed=seed)
+    found = data_of(task, source, seed=seed)
     if found.digest != digest:
-        found = check(source, seed=seed)  # which also sets aside what cannot be read
+        found = check_data(task, source, seed=seed)  # which also sets aside what cannot be read
     if found.digest != digest:
         raise InputError(f"{source} is no longer what the search was begun with; begin another in a new folder")
     return found
+
+
+def make_exam(data: Data, *, task: str, recipe: Recipe, seed: int, device: str, processes: int = 1) -> Exam:
+    """Candidates are trained by `recipe` on `data` and judged by its validation pictures.
+
+    Args:
+        data: the pictures.
+        task: what the networks are asked to do.
+        recipe: how each is trained.
+        seed: of the split, the weights and everything random.
+        device: where they are trained.
+        processes: candidates that share this machine's processors.
+    """
+    facts = {"data": data.source, "digest": data.digest, "task": task, "recipe": recipe.facts(), "seed": seed}
+    aside = {"device": device, "threads": max(1, torch.get_num_threads() // processes)}
+    return Exam("mobilevision.search.candidate:train", facts, aside)

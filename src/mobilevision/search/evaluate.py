@@ -73,9 +73,7 @@ class Evaluator:
 
     def __init__(self, folder: Path, exam: Exam, *, workers: Workers, bill: Bill, say: Say) -> None:
         self.path, self.exam, self.workers, self.bill, self.say = folder / TRIALS, exam, workers, bill, say
-        self.known = {
-            line["key"]: Verdict(line["accuracy"], line["failure"]) for line in read_json_lines(self.path)
-        }
+        self.known = {line["key"]: Verdict(line["accuracy"], line["failure"]) for line in read_json_lines(self.path)}
 
     def judge(self, archs: Sequence[Arch], *, phase: str = "candidates") -> list[Verdict]:
         """The verdict of each architecture.

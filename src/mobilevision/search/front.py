@@ -47,7 +47,8 @@ def nsga2(space: Space, values: Values, *, costs: int, trials: int, seed: int, p
         raise missing_extra("optuna", "search") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.NSGAIISampler(seed=seed, population_size=population)
-    study = optuna.create_study(directions=["maximize"] + ["minimize"] * costs, sampler=sampler)
+    minimize, maximize = optuna.study.StudyDirection.MINIMIZE, optuna.study.StudyDirection.MAXIMIZE
+    study = optuna.create_study(directions=[maximize, *[minimize] * costs], sampler=sampler)
     for start in range(0, trials, population):
         asked = [study.ask() for _ in range(min(population, trials - start))]
         drawn = [
@@ -61,7 +62,7 @@ def nsga2(space: Space, values: Values, *, costs: int, trials: int, seed: int, p
 
 
 def front(points: Sequence[Point]) -> list[Point]:
-    """The points that no other beats in one value without losing in another, the most accurate first; each network once."""
+    """The points that no other beats in every value, the most accurate first; each network once."""
     alone = {point.arch: point for point in points}.values()
     best = [point for point in alone if not any(_beats(other, point) for other in alone)]
     return sorted(best, key=lambda point: -point.values[0])

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mobilevision.architecture import Arch
-from mobilevision.cost import FLOAT_BYTES, latency, macs, params, roofline, walk
+from mobilevision.cost import FLOAT_BYTES, Key, Table, latency, macs, params, roofline, walk
 from mobilevision.errors import UsageError
 from mobilevision.search.bill import Bill
 from mobilevision.search.space import Choices, Space, choose, nearby
 from mobilevision.timing.table import TimedTable
-from mobilevision.timing.table_fill import fill, fit, time_networks
+from mobilevision.timing.table_fill import fill, fit
+from mobilevision.timing.table_line import Line
 
 Price = Callable[[Arch], float]
 Say = Callable[[str], None]
@@ -21,35 +22,45 @@ class Latency:
     """Milliseconds of a network, predicted from a table; rows that the table lacks are timed when they are met.
 
     Args:
-        table: times of rows.
+        table: times of rows and of whole networks.
         bill: is charged for what is timed.
         say: told what is timed.
+        line: from sums of rows to milliseconds; None takes the table's own.
     """
 
-    def __init__(self, table: TimedTable, *, bill: Bill, say: Say) -> None:
+    def __init__(self, table: TimedTable, *, bill: Bill, say: Say, line: Line | None = None) -> None:
         self.timed, self.bill, self.say = table, bill, say
-        self.value = table.table()
+        known = table.table()
+        self.line = line or Line(known.intercept, known.slope)
 
     def __call__(self, arch: Arch) -> float:
         """Predicted milliseconds."""
-        if missing := self.timed.missing(arch):
+        self.know([arch])
+        return self.line(latency(arch, Table(self.timed.times), outputs=self.timed.conditions.outputs))
+
+    def know(self, archs: Sequence[Arch]) -> None:
+        """Time at once all rows of some networks that the table lacks."""
+        self.fill([key for arch in archs for key in self.timed.missing(arch)])
+
+    def fill(self, keys: Sequence[Key]) -> None:
+        """Time at once those of some rows that the table lacks."""
+        if missing := [key for key in keys if key not in self.timed.times]:
             with self.bill.phase("table") as item:
                 item.measured += fill(self.timed, missing, say=self.say)
-        return latency(arch, self.value, outputs=self.timed.conditions.outputs)
 
-    def measured(self, arch: Arch) -> float:
-        """Milliseconds of the whole network in its runtime, measured now."""
-        with self.bill.phase("measuring") as item:
-            item.measured += 1
-            return time_networks([arch], self.timed.conditions)[0]
+    def measured(self, archs: Sequence[Arch]) -> list[float]:
+        """Milliseconds of whole networks in their runtime; what was measured before is not measured again."""
+        if any(arch not in self.timed.networks for arch in archs):
+            with self.bill.phase("measuring") as item:
+                item.measured += fit(self.timed, archs, say=self.say)
+        return [self.timed.networks[arch] for arch in archs]
 
-    def fit(self, archs: Sequence[Arch]) -> None:
-        """Time whole networks that the table lacks, and put predictions on the line through all."""
-        for arch in archs:
-            self(arch)
-        with self.bill.phase("table") as item:
-            item.measured += fit(self.timed, archs, say=self.say)
-        self.value = self.timed.table()
+    def calibrate(self, archs: Sequence[Arch]) -> None:
+        """Measure whole networks, and put predictions on the line through all that were measured."""
+        self.know(archs)
+        self.measured(archs)
+        known = self.timed.table()
+        self.line = Line(known.intercept, known.slope)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,193 @@
+"""A search as a folder: what was asked, what was tried, what it cost, and what was found.
+
+search.json trials.jsonl bill.jsonl table.jsonl     what was asked; every candidate; every cost; times of rows
+state/                                              what a controller and shared weights know
+arch.json result.json                               the network found, and how
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mobilevision.architecture import Arch
+from mobilevision.errors import UsageError, nearest
+from mobilevision.files import locked, write_json, write_text
+from mobilevision.search.bill import Bill
+from mobilevision.search.pricing import Latency, Say, Target, check_targets, countable
+from mobilevision.search.reward import Absolute, Hard, Reward, Soft
+from mobilevision.search.space import Space, sample
+from mobilevision.search.space_rows import rows
+from mobilevision.search.spaces import find_space
+from mobilevision.timing.table import Conditions, TimedTable
+from mobilevision.timing.table_line import Line
+
+WHOLE = 300
+"""Rows below which the table of a space is filled before the search; else as rows are met."""
+CALIBRATION = 6
+"""Whole networks that are timed for a table that has none."""
+
+REWARDS: dict[str, Any] = {"absolute": Absolute, "soft": Soft, "hard": Hard}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief:
+    """What a search is asked for.
+
+    Attributes:
+        method: how to search.
+        space: name of the space.
+        size: side of the image, in pixels; None takes the space's own.
+        width: multiplies all channels of the space; None takes them as they are.
+        depth: the most blocks of a stage; None takes the space's own.
+        targets: the most of each cost, by its name: "ms", "macs", "params", "peak_bytes", "roofline".
+        reward: "absolute", "soft" or "hard".
+        strength: of the reward; None takes the paper's.
+        runtime: whose milliseconds count.
+        precision: of the files that are timed.
+        threads: of that runtime.
+        outputs: of the networks; for classifiers the number of classes.
+        seed: decides what is left to chance.
+        numbers: what the method itself asks for, plain JSON.
+    """
+
+    method: str
+    space: str
+    size: int | None = None
+    width: float | None = None
+    depth: int | None = None
+    targets: Mapping[str, float] = field(default_factory=dict)
+    reward: str = "absolute"
+    strength: float | None = None
+    runtime: str = "litert"
+    precision: str = "fp32"
+    threads: int = 1
+    outputs: int = 1000
+    seed: int = 0
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+    def make_space(self) -> Space:
+        """The space."""
+        return find_space(self.space, size=self.size, width=self.width, depth=self.depth)
+
+    def make_reward(self) -> Reward:
+        """The reward over the targets, in their order.
+
+        Raises:
+            UsageError: if there is no such reward or no target.
+        """
+        if self.reward not in REWARDS:
+            raise UsageError(f"there is no reward {self.reward!r}; {nearest(self.reward, REWARDS)}")
+        if not self.targets:
+            raise UsageError("a search needs a target; give --target-ms, or another cost")
+        given = () if self.strength is None else (self.strength,)
+        made: Reward = REWARDS[self.reward](tuple(self.targets.values()), *given)
+        return made
+
+    def conditions(self) -> Conditions:
+        """What times depend on, here."""
+        return Conditions.here(self.runtime, self.precision, threads=self.threads, outputs=self.outputs)
+
+
+class Session:
+    """A search that is going on in a folder.
+
+    Args:
+        folder: of the search.
+        brief: what is asked.
+        table: file with times of rows; None takes one in the folder, which fills itself.
+        force: take the table although it is from elsewhere.
+        say: told what is going on.
+
+    Raises:
+        UsageError: if the folder holds another search, or no network of the space can meet a target.
+        InputError: if the table is from another machine or runtime.
+    """
+
+    def __init__(self, folder: Path, brief: Brief, *, table: Path | None, force: bool, say: Say) -> None:
+        self.folder, self.brief, self.say = folder, brief, say
+        self.space, self.reward = brief.make_space(), brief.make_reward()
+        self._begin()
+        self.bill = Bill(folder / "bill.jsonl")
+        self.latency = self._latency(table, force=force) if "ms" in brief.targets else None
+        self.targets = [self._target(name, value) for name, value in brief.targets.items()]
+        with self.bill.phase("target"):
+            check_targets(self.space, self.targets)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the folder for this process."""
+        return locked(self.folder)
+
+    def costs(self, arch: Arch) -> tuple[float, ...]:
+        """The costs of an architecture, in the order of the targets."""
+        return tuple(target.price(arch) for target in self.targets)
+
+    def finish(self, arch: Arch, **facts: Any) -> dict[str, Any]:
+        """Write the network that was found, and all about it; its latency is measured beside the predicted one."""
+        found = replace(arch, name=f"{self.brief.space}_{arch.digest}")
+        costs = dict(zip(self.brief.targets, self.costs(arch), strict=True))
+        measured = self.latency.measured([arch])[0] if self.latency else None
+        result = {
+            "method": self.brief.method,
+            "space": self.brief.space,
+            "name": found.name,
+            "digest": found.digest,
+            "targets": dict(self.brief.targets),
+            "costs": costs,
+            "measured_ms": measured,
+            **facts,
+            "bill": self.bill.facts(),
+        }
+        write_text(self.folder / "arch.json", found.to_json())
+        write_json(self.folder / "result.json", result)
+        return result
+
+    def _begin(self) -> None:
+        path, asked = self.folder / "search.json", json.loads(json.dumps(asdict(self.brief)))
+        if not path.is_file():
+            write_json(path, asked)
+            return
+        stands = json.loads(path.read_text(encoding="utf-8"))
+        for name in asked | stands:
+            if asked.get(name) != stands.get(name):
+                raise UsageError(
+                    f"{self.folder} holds a search with another {name} ({stands.get(name)} there, {asked.get(name)} "
+                    "asked); choose another folder, or ask for the same"
+                )
+
+    def _latency(self, table: Path | None, *, force: bool) -> Latency:
+        """The predictor; its line is that of the search's beginning, so that a search that goes on sees the same."""
+        timed = TimedTable.begin(table or self.folder / "table.jsonl", self.brief.conditions(), force=force)
+        kept = self.folder / "line.json"
+        line = Line(*json.loads(kept.read_text(encoding="utf-8"))) if kept.is_file() else None
+        latency = Latency(timed, bill=self.bill, say=self.say, line=line)
+        if line is None:
+            self._prepare(latency)
+            write_json(kept, list(latency.line))
+        return latency
+
+    def _prepare(self, latency: Latency) -> None:
+        """Time the whole space if it is small, and some whole networks if none was timed yet."""
+        found = rows(self.space, outputs=self.brief.outputs, most=WHOLE)
+        if len(found) < WHOLE:
+            latency.fill(found)
+        if not latency.timed.networks:
+            rng = random.Random(0)  # noqa: S311 - nothing secret
+            latency.calibrate([sample(self.space, rng).arch for _ in range(CALIBRATION)])
+
+    def _target(self, name: str, value: float) -> Target:
+        if name == "ms":
+            assert self.latency is not None
+            return Target(name, value, self.latency)
+        return Target(name, value, countable(name, outputs=self.brief.outputs))
+
+
+def best_of(archs: Sequence[Arch], rewards: Sequence[float]) -> tuple[Arch, float]:
+    """The architecture that earned most, the first of those that earned the same, and what it earned."""
+    place = max(range(len(archs)), key=lambda i: rewards[i])
+    return archs[place], rewards[place]

@@ -1,0 +1,63 @@
+"""From pictures and a wish to a search that runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mobilevision.files import locked
+from mobilevision.jobs import Local, Workers
+from mobilevision.search.candidate import make_exam
+from mobilevision.search.evaluate import Evaluator, Say
+from mobilevision.search.session import Brief, Session
+from mobilevision.search.trials import search, search_front
+from mobilevision.tasks.catalog import check_data
+from mobilevision.train.recipe import Recipe
+
+
+def run_trials(
+    data: str,
+    brief: Brief,
+    *,
+    folder: Path,
+    task: str,
+    recipe: Recipe,
+    workers: Workers,
+    table: Path | None,
+    force: bool,
+    minutes: float | None,
+    device: str,
+    say: Say,
+) -> dict[str, Any]:
+    """Search by trained candidates, in a folder; the same folder goes on with a search that was stopped.
+
+    Args:
+        data: where the pictures are; candidates are judged by validation pictures, never by test pictures.
+        brief: what is asked; its outputs follow from the data.
+        folder: of the search.
+        task: what the networks are asked to do.
+        recipe: how candidates are trained.
+        workers: what trains them.
+        table: times of rows; None takes one in the folder, which fills itself.
+        force: take a table from elsewhere.
+        minutes: end after so long.
+        device: where candidates are trained.
+        say: told how far it is.
+
+    Raises:
+        UsageError: if the folder is in use or holds another search, or no network can meet a target.
+        InputError: if there is nothing to train on, or the table is from elsewhere.
+    """
+    found = check_data(task, data, seed=brief.seed)
+    asked = replace(brief, outputs=len(found.labels))
+    processes = workers.processes if isinstance(workers, Local) else 1
+    exam = make_exam(found, task=task, recipe=recipe, seed=brief.seed, device=device, processes=processes)
+    with locked(folder):
+        session = Session(folder, asked, table=table, force=force, say=say)
+        evaluator = Evaluator(folder, exam, workers=workers, bill=session.bill, say=say)
+        if brief.method == "nsga2":
+            facts = search_front(session, evaluator)
+        else:
+            facts = search(session, evaluator, minutes=minutes)
+        return facts | {"words": session.bill.words()}
