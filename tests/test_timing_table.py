@@ -1,0 +1,228 @@
+"""Tables of timed rows: they grow on disk, refuse what is from elsewhere, and predict whole networks."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from mobilevision import files
+from mobilevision.architecture import Arch
+from mobilevision.blocks import UIB, Classifier, Conv, SSDLite
+from mobilevision.cost import Key, latency, macs, walk
+from mobilevision.errors import InputError, MobilevisionError, UsageError
+from mobilevision.search.space import Pick, Space
+from mobilevision.search.space_rows import rows
+from mobilevision.search.spaces import find_space
+from mobilevision.search.tabulate import tabulate
+from mobilevision.timing import table_fill
+from mobilevision.timing.table import Conditions, TimedTable
+from mobilevision.timing.table_files import part
+
+HERE = Conditions("litert", "ai-edge-litert 2", "fp32", 1, "a phone, 8 cores", 4)
+
+
+def small(pick: Pick) -> Arch:
+    """Two stages, each of three widths."""
+    stages = tuple((Conv(pick(f"{i}.out", (8, 16, 24)), 2), UIB(8 * (i + 1), start=3)) for i in range(2))
+    return Arch("small", stages, Classifier(), size=16)
+
+
+def thousands(key: Key) -> float:
+    """A pretended time: thousands of multiply-accumulates, and something for being run at all."""
+    what, shape = key
+    if isinstance(what, Classifier):
+        return 0.1
+    return 0.1 + walk(Arch("row", ((what,),), size=16), (shape[1], shape[2]), channels=shape[0])[0].cost.macs / 1000  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A clock that needs no runtime; it notes how many rows or networks it is asked for at a time."""
+    asked: list[int] = []
+
+    def time_rows(keys: Sequence[Key], conditions: Conditions) -> list[float]:
+        asked.append(len(keys))
+        return [thousands(key) for key in keys]
+
+    def time_networks(archs: Sequence[Arch], conditions: Conditions) -> list[float]:
+        asked.append(len(archs))
+        return [
+            0.5 + 1.25 * sum(thousands((row.block, row.shape)) for row in walk(arch, outputs=4)) for arch in archs
+        ]
+
+    monkeypatch.setattr(table_fill, "time_rows", time_rows)
+    monkeypatch.setattr(table_fill, "time_networks", time_networks)
+    return asked
+
+
+def quiet(line: str) -> None:
+    """Say nothing."""
+
+
+def filled(path: Path) -> TimedTable:
+    table = TimedTable.begin(path, HERE)
+    table_fill.fill(table, rows(small, outputs=4), say=quiet)
+    return table
+
+
+def test_all_rows_of_a_space_are_found() -> None:
+    stem = {(Conv(out, 2), (3, 16, 16)) for out in (8, 16, 24)}
+    first = {(UIB(8, start=3), (out, 8, 8)) for out in (8, 16, 24)}
+    second = {(Conv(out, 2), (8, 8, 8)) for out in (8, 16, 24)}
+    last = {(UIB(16, start=3), (out, 4, 4)) for out in (8, 16, 24)}
+    head = {(Classifier(), (16, 4, 4))}
+
+    assert set(rows(small)) == stem | first | second | last | head
+
+
+@pytest.mark.parametrize(("name", "number"), [("v4_fine_medium", 55), ("v4_coarse_medium", 184)])
+def test_spaces_of_the_fourth_network_have_few_rows(name: str, number: int) -> None:
+    assert len(rows(find_space(name))) == number
+
+
+def test_a_space_with_many_rows_is_left_before_its_end() -> None:
+    assert len(rows(find_space("meta", size=32), most=50)) < 100
+
+
+def test_what_was_timed_is_read_again(tmp_path: Path, clock: list[int]) -> None:
+    table = filled(tmp_path / "t.jsonl")
+    again = TimedTable.open(tmp_path / "t.jsonl", here=HERE)
+
+    assert again.times == table.times
+    assert again.conditions == HERE
+
+
+def test_nothing_is_timed_twice(tmp_path: Path, clock: list[int]) -> None:
+    filled(tmp_path / "t.jsonl")
+    before = list(clock)
+    filled(tmp_path / "t.jsonl")
+
+    assert clock == before
+
+
+def test_a_fill_that_is_killed_goes_on_and_the_line_that_was_cut_off_is_timed_again(
+    tmp_path: Path, clock: list[int]
+) -> None:
+    whole = filled(tmp_path / "whole.jsonl")
+    text = (tmp_path / "whole.jsonl").read_bytes()
+    for cut in (len(text) - 1, len(text) // 2, len(text) // 3):
+        path = tmp_path / f"{cut}.jsonl"
+        path.write_bytes(text[:cut])
+        assert filled(path).times == whole.times
+        assert TimedTable.open(path).times == whole.times
+
+
+def test_a_full_disk_keeps_what_was_timed(
+    tmp_path: Path, clock: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "t.jsonl"
+    table = TimedTable.begin(path, HERE)
+    wanted = rows(small, outputs=4)
+    table_fill.fill(table, wanted[:3], say=quiet)
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(MobilevisionError, match="No space left on device.*make room") as caught:
+        table_fill.fill(table, wanted, say=quiet)
+    assert str(path) in str(caught.value)
+    monkeypatch.undo()
+    assert list(TimedTable.open(path).times) == wanted[:3]
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ({"machine": "another phone"}, "machine is a phone, 8 cores, not another phone"),
+        ({"version": "ai-edge-litert 3"}, "version is ai-edge-litert 2, not ai-edge-litert 3"),
+        ({"runtime": "onnx"}, "runtime is litert, not onnx"),
+        ({"precision": "int8"}, "precision is fp32, not int8"),
+        ({"threads": 2}, "threads is 1, not 2"),
+    ],
+)
+def test_a_table_from_elsewhere_is_refused_unless_it_is_forced(
+    tmp_path: Path, clock: list[int], other: dict[str, object], sentence: str
+) -> None:
+    filled(tmp_path / "t.jsonl")
+    here = replace(HERE, **other)  # type: ignore[arg-type]
+
+    with pytest.raises(InputError, match=sentence):
+        TimedTable.open(tmp_path / "t.jsonl", here=here)
+    with pytest.raises(InputError, match=f"{sentence}.*--force"):
+        TimedTable.begin(tmp_path / "t.jsonl", here)
+    assert TimedTable.open(tmp_path / "t.jsonl", here=here, force=True).conditions == HERE
+
+
+def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is no table .*mobilevision table SPACE"):
+        TimedTable.open(tmp_path / "none.jsonl")
+    for text, sentence in (
+        ('{"a": 1}\n', "is not a table"),
+        ("[]\n", "is not a table"),
+        ("no json\n", "not JSON"),
+    ):
+        (tmp_path / "t.jsonl").write_text(text)
+        with pytest.raises(InputError, match=sentence):
+            TimedTable.open(tmp_path / "t.jsonl")
+
+
+def test_a_line_that_is_neither_row_nor_network_is_refused(tmp_path: Path) -> None:
+    TimedTable.begin(tmp_path / "t.jsonl", HERE)
+    files.append_json(tmp_path / "t.jsonl", {"ms": 3})
+    with pytest.raises(InputError, match="neither a row nor a network"):
+        TimedTable.open(tmp_path / "t.jsonl")
+
+
+def test_predictions_lie_on_the_line_through_whole_networks(tmp_path: Path, clock: list[int]) -> None:
+    facts = tabulate(small, tmp_path / "t.jsonl", HERE, most=100, networks=5, force=False, say=quiet)
+
+    assert facts["slope"] == pytest.approx(1.25)
+    assert facts["intercept_ms"] == pytest.approx(0.5)
+    assert facts["error"] == pytest.approx(0, abs=1e-9)
+    assert all(each["predicted_ms"] == pytest.approx(each["measured_ms"]) for each in facts["compared"])
+    value = TimedTable.open(tmp_path / "t.jsonl").table()
+    arch = small(lambda _, options: options[0])
+    assert latency(arch, value, outputs=4) == pytest.approx(table_fill.time_networks([arch], HERE)[0])
+
+
+def test_a_table_without_whole_networks_says_so(tmp_path: Path, clock: list[int]) -> None:
+    facts = tabulate(small, tmp_path / "t.jsonl", HERE, most=100, networks=0, force=False, say=quiet)
+
+    assert (facts["slope"], facts["intercept_ms"], facts["error"]) == (1.0, 0.0, None)
+    assert json.dumps(facts)  # NaN would be no JSON for others
+    assert math.isnan(TimedTable.open(tmp_path / "t.jsonl").table().error)
+
+
+def test_a_head_on_several_maps_cannot_be_timed_alone() -> None:
+    with pytest.raises(UsageError, match="SSDLite cannot be timed alone"):
+        part(SSDLite(), (8, 4, 4), 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("runtime", "precision"), [("litert", "fp32"), ("onnx", "fp32"), ("litert", "int8")])
+def test_rows_are_timed_in_the_real_runtime(tmp_path: Path, runtime: str, precision: str) -> None:
+    here = Conditions.here(runtime, precision, outputs=4)
+    space: Space = partial(small)
+    facts = tabulate(space, tmp_path / "t.jsonl", here, most=100, networks=3, force=False, say=quiet)
+    table = TimedTable.open(tmp_path / "t.jsonl", here=here)
+
+    assert facts["rows"] == len(rows(small, outputs=4))
+    assert all(0 < ms < 100 for ms in table.times.values())
+    assert len(table.networks) == 3
+
+
+def test_the_cheapest_row_is_not_the_dearest(clock: list[int], tmp_path: Path) -> None:
+    table = filled(tmp_path / "t.jsonl").table()
+    least, most = (small(lambda _, options, i=i: options[i]) for i in (0, -1))  # type: ignore[misc]
+
+    assert macs(least) < macs(most)
+    assert latency(least, table, outputs=4) < latency(most, table, outputs=4)
