@@ -22,7 +22,7 @@ from mobilevision.jobs import Done
 from mobilevision.search.bill import Bill
 from mobilevision.search.evaluate import Evaluator, Exam
 from mobilevision.search.front import Point, front
-from mobilevision.search.pricing import Target, check_targets, cheapest, countable, peak_bytes
+from mobilevision.search.pricing import Target, cheapest, check_targets, countable, peak_bytes
 from mobilevision.search.session import Brief, Session
 from mobilevision.search.space import Space, choose, largest
 from mobilevision.search.spaces import find_space

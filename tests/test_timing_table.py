@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,7 +23,7 @@ from mobilevision.search.space import Pick, Space
 from mobilevision.search.space_rows import rows
 from mobilevision.search.spaces import find_space
 from mobilevision.search.tabulate import tabulate
-from mobilevision.timing import table_fill
+from mobilevision.timing import table_fill, table_laps
 from mobilevision.timing.table import Conditions, TimedTable
 from mobilevision.timing.table_files import part
 
@@ -54,9 +55,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def time_networks(archs: Sequence[Arch], conditions: Conditions) -> list[float]:
         asked.append(len(archs))
-        return [
-            0.5 + 1.25 * sum(thousands((row.block, row.shape)) for row in walk(arch, outputs=4)) for arch in archs
-        ]
+        return [0.5 + 1.25 * sum(thousands((row.block, row.shape)) for row in walk(arch, outputs=4)) for arch in archs]
 
     monkeypatch.setattr(table_fill, "time_rows", time_rows)
     monkeypatch.setattr(table_fill, "time_networks", time_networks)
@@ -120,9 +119,7 @@ def test_a_fill_that_is_killed_goes_on_and_the_line_that_was_cut_off_is_timed_ag
         assert TimedTable.open(path).times == whole.times
 
 
-def test_a_full_disk_keeps_what_was_timed(
-    tmp_path: Path, clock: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_keeps_what_was_timed(tmp_path: Path, clock: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "t.jsonl"
     table = TimedTable.begin(path, HERE)
     wanted = rows(small, outputs=4)
@@ -226,3 +223,27 @@ def test_the_cheapest_row_is_not_the_dearest(clock: list[int], tmp_path: Path) -
 
     assert macs(least) < macs(most)
     assert latency(least, table, outputs=4) < latency(most, table, outputs=4)
+
+
+def test_laps_that_were_disturbed_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+
+    def sleeps_now_and_then() -> None:
+        nonlocal calls
+        calls += 1
+        end = time.thread_time() + 0.001
+        while time.thread_time() < end:
+            pass
+        if calls % 4 == 0:
+            time.sleep(0.01)
+
+    monkeypatch.setattr(table_laps, "PATIENCE", 20)
+    (laps,) = table_laps.in_turns([sleeps_now_and_then], runs=10, warmup=1, alone=True)
+
+    assert len(laps) == 10
+    assert all(1 <= ms < 5 for ms in laps)
+
+
+def test_a_machine_that_is_too_busy_is_told() -> None:
+    with pytest.raises(MobilevisionError, match="disturbed all but 0 of 40 laps"):
+        table_laps.in_turns([lambda: time.sleep(0.001)], runs=10, warmup=0, alone=True)

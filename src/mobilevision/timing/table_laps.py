@@ -16,8 +16,16 @@ import numpy as np
 from mobilevision.deploy.base import Array
 from mobilevision.deploy.formats import format_of
 from mobilevision.deploy.runtime import open_file
+from mobilevision.errors import MobilevisionError
 
 Lap = Callable[[], Any]
+
+LEAST = 10
+"""Laps below which a median says too little."""
+PATIENCE = 4
+"""How many times the laps that are wanted may be run to get them undisturbed."""
+DISTURBED, TICK = 0.05, 5e-6
+"""Share of a lap, and seconds, for which its thread may have waited."""
 
 
 def rows(files: Sequence[str], threads: int, runs: int, warmup: int) -> list[list[float]]:
@@ -33,7 +41,7 @@ def rows(files: Sequence[str], threads: int, runs: int, warmup: int) -> list[lis
         Laps of each file, in ms.
     """
     ready = READY.get(format_of(Path(files[0])).name, any_runner)
-    return in_turns([ready(Path(file), threads) for file in files], runs=runs, warmup=warmup)
+    return in_turns([ready(Path(file), threads) for file in files], runs=runs, warmup=warmup, alone=threads == 1)
 
 
 def networks(files: Sequence[str], threads: int, runs: int, warmup: int) -> list[list[float]]:
@@ -41,20 +49,48 @@ def networks(files: Sequence[str], threads: int, runs: int, warmup: int) -> list
 
     A lap is what `bench` times: the picture copied in, computed, the scores copied out.
     """
-    return in_turns([any_runner(Path(file), threads) for file in files], runs=runs, warmup=warmup)
+    return in_turns([any_runner(Path(file), threads) for file in files], runs=runs, warmup=warmup, alone=threads == 1)
 
 
-def in_turns(ready: Sequence[Lap], *, runs: int, warmup: int) -> list[list[float]]:
-    """Laps of each, in ms; each turn goes the other way round, and a lap comes after one that does not count."""
+def in_turns(ready: Sequence[Lap], *, runs: int, warmup: int, alone: bool) -> list[list[float]]:
+    """Laps of each, in ms; each turn goes the other way round, and a lap comes after one that does not count.
+
+    Laps in which the system gave the core to another process do not count either, so that a machine that is at work
+    beside makes the timing longer, not the times.
+
+    Args:
+        ready: what to run.
+        runs: laps of each that count.
+        warmup: turns before, that do not.
+        alone: whether all the work is done in this thread, so that its processor time tells of disturbances.
+
+    Raises:
+        MobilevisionError: if `PATIENCE` times as many turns leave too few laps.
+    """
     laps: list[list[float]] = [[] for _ in ready]
     order = list(range(len(ready)))
-    for turn in range(warmup + runs):
+    for turn in range(warmup + PATIENCE * runs):
         for which in order if turn % 2 == 0 else order[::-1]:
-            ready[which]()  # the others' data has left the caches, which a network run again and again would not see
-            start = time.perf_counter()
-            ready[which]()
-            laps[which].append(1e3 * (time.perf_counter() - start))
-    return [each[warmup:] for each in laps]
+            if len(laps[which]) < runs:
+                ms = lap(ready[which], alone=alone)
+                if ms is not None and turn >= warmup:
+                    laps[which].append(ms)
+        if all(len(each) == runs for each in laps):
+            break
+    if (fewest := min(map(len, laps))) < LEAST:
+        raise MobilevisionError(
+            f"other processes disturbed all but {fewest} of {PATIENCE * runs} laps; time when the machine is quieter"
+        )
+    return laps
+
+
+def lap(run: Lap, *, alone: bool) -> float | None:
+    """Milliseconds of one run, or None if it was disturbed."""
+    run()  # the others' data has left the caches, which a network that runs again and again would not see
+    start, worked = time.perf_counter(), time.thread_time()
+    run()
+    worked, wall = time.thread_time() - worked, time.perf_counter() - start
+    return None if alone and wall - worked > DISTURBED * wall + TICK else 1e3 * wall
 
 
 def litert(file: Path, threads: int) -> Lap:
