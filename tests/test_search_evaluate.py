@@ -147,16 +147,16 @@ def test_a_search_that_is_stopped_ends_as_if_it_had_not_been(tmp_path: Path, met
     whole_desk, first, second = Desk(), Desk(), Desk()
     whole = done(tmp_path / "whole", brief(method), whole_desk)
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop(arch: Arch) -> bool:
         if len(first.asked) > 7:
-            raise Stopped
+            raise StoppedError
         return False
 
     first.refused = stop
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         done(tmp_path / "parts", brief(method), first)
     kept = {line["digest"] for line in read_json_lines(tmp_path / "parts" / "trials.jsonl")}
     parts = done(tmp_path / "parts", brief(method), second)
@@ -216,7 +216,7 @@ def test_several_costs_are_aimed_at_at_once(tmp_path: Path) -> None:
 
 def test_another_search_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     begun(tmp_path, brief("random"))
-    with pytest.raises(UsageError, match="holds a search with another method .random there, evolution asked"):
+    with pytest.raises(UsageError, match=r"holds a search with another method .random there, evolution asked"):
         begun(tmp_path, brief("evolution"))
 
 
@@ -259,14 +259,19 @@ def test_peak_memory_is_the_largest_operation() -> None:
     assert peak_bytes(arch) >= 4 * (stem_out + first_in)
 
 
+def charge_and_fail(bill: Bill) -> None:
+    with bill.phase("candidates") as item:
+        item.trained += 2
+        time.sleep(0.01)
+        raise RuntimeError
+
+
 def test_the_bill_survives_and_adds_up(tmp_path: Path) -> None:
     with Bill(tmp_path / "bill.jsonl").phase("table") as item:
         item.measured += 3
     bill = Bill(tmp_path / "bill.jsonl")
-    with pytest.raises(RuntimeError), bill.phase("candidates") as item:
-        item.trained += 2
-        time.sleep(0.01)
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        charge_and_fail(bill)
     with bill.phase("table") as item:
         item.measured += 1
     table, candidates, total = Bill(tmp_path / "bill.jsonl").phases()
@@ -276,6 +281,19 @@ def test_the_bill_survives_and_adds_up(tmp_path: Path) -> None:
     assert total.wall_seconds == pytest.approx(table.wall_seconds + candidates.wall_seconds)
     assert candidates.wall_seconds >= 0.01
     assert "candidates" in bill.words()
+
+
+def test_work_within_work_is_charged_once(tmp_path: Path) -> None:
+    bill = Bill(tmp_path / "bill.jsonl")
+    began = time.perf_counter()
+    with bill.phase("outer"):
+        time.sleep(0.02)
+        with bill.phase("inner"):
+            time.sleep(0.05)
+    inner, outer, total = bill.phases()
+
+    assert inner.wall_seconds >= 0.05 > outer.wall_seconds
+    assert total.wall_seconds <= time.perf_counter() - began
 
 
 def test_minutes_end_a_search(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -112,9 +112,9 @@ def test_the_state_of_another_space_is_refused() -> None:
 def test_late_in_the_search_costs_are_put_on_the_line_of_measurements() -> None:
     measured: list[Arch] = []
 
-    def measure(arch: Arch) -> float:
-        measured.append(arch)
-        return 3.0 + 2.0 * price(arch)[0]
+    def measure(archs: Sequence[Arch]) -> list[float]:
+        measured.extend(archs)
+        return [3.0 + 2.0 * price(arch)[0] for arch in archs]
 
     search = begun()
     steps = list(run(search, Absolute((100.0,)), measure=measure))

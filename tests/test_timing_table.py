@@ -129,7 +129,7 @@ def test_a_full_disk_keeps_what_was_timed(tmp_path: Path, clock: list[int], monk
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(MobilevisionError, match="No space left on device.*make room") as caught:
+    with pytest.raises(MobilevisionError, match=r"No space left on device.*make room") as caught:
         table_fill.fill(table, wanted, say=quiet)
     assert str(path) in str(caught.value)
     monkeypatch.undo()

@@ -140,6 +140,56 @@ def trial_verb(method: str, says: str) -> Callable[..., Answer]:
     return verb
 
 
+def tunas(
+    data: Source,
+    *,
+    out: Folder,
+    space: Space = "v4_coarse_small",
+    size: Size = None,
+    width: Width = None,
+    depth: Depth = None,
+    target_ms: Milliseconds = None,
+    target_macs: Macs = None,
+    target_params: Params = None,
+    reward: Reward = "absolute",
+    strength: Strength = None,
+    steps: Annotated[int, typer.Option(min=10, help="Each trains the shared weights once and the policy once.")] = 2000,
+    batch: Annotated[int, typer.Option(min=2, help="Pictures a step.")] = 32,
+    recipe: Recipe = "quick",
+    task: Task = "classify",
+    table: TableFile = None,
+    runtime: Runtime = "litert",
+    precision: Precision = "fp32",
+    threads: Threads = 1,
+    force: Force = False,
+    seed: Seed = 0,
+) -> Answer:
+    """TuNAS: shared weights and a policy learn at the same time which network is best for a price."""
+    from mobilevision.build import tell
+    from mobilevision.search.session import Brief
+    from mobilevision.search.start import run_shared
+    from mobilevision.train.recipes import find_recipe
+
+    brief = Brief(
+        method="tunas",
+        space=space,
+        size=size,
+        width=width,
+        depth=depth,
+        targets=targets(ms=target_ms, macs=target_macs, params=target_params),
+        reward=reward,
+        strength=strength,
+        runtime=runtime,
+        precision=precision,
+        threads=threads,
+        seed=seed,
+        numbers={"steps": steps},
+    )
+    training = find_recipe(recipe).changed({"batch": batch})
+    facts = run_shared(data, brief, folder=out, task=task, training=training, table=table, force=force, say=tell)
+    return Answer(facts, _told_search(facts, out))
+
+
 def targets(**given: float | None) -> dict[str, float]:
     """The costs that were aimed at, by name.
 
@@ -170,6 +220,7 @@ SEARCHES: dict[str, Callable[..., Answer]] = {
     "random": trial_verb("random", "Try networks drawn at random near the target: what every search has to beat."),
     "evolution": trial_verb("evolution", "Regularized evolution: change the best of a few, let the oldest die."),
     "mnasnet": trial_verb("mnasnet", "MnasNet: a recurrent controller learns from trained and measured candidates."),
+    "tunas": tunas,
     "nsga2": trial_verb("nsga2", "NSGA-II: a whole front of accuracy against costs."),
 }
 

@@ -1,4 +1,4 @@
-"""What a search has cost, by phase, interruptions included."""
+"""What a search has cost, by phase."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ class Item:
 class Bill:
     """The costs of a search, kept in a file as they arise; a search that goes on adds to it.
 
+    A piece of work within another is charged once, to its own phase. What a killed process spent on the piece that it
+    was at is not known.
+
     Args:
         path: the file, one piece of work a line.
     """
@@ -49,6 +52,7 @@ class Bill:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.items = [Item(**line) for line in read_json_lines(path)]
+        self.within: list[Item] = []  # pieces of work that are going on, the innermost last
 
     @contextmanager
     def phase(self, name: str) -> Iterator[Item]:
@@ -59,11 +63,16 @@ class Bill:
             of the processes that it has started.
         """
         item, began, worked = Item(name), time.perf_counter(), _worked()
+        self.within.append(item)
         try:
             yield item
         finally:
-            item.wall_seconds += time.perf_counter() - began
-            item.cpu_seconds += _worked() - worked
+            self.within.remove(item)
+            wall, cpu = time.perf_counter() - began, _worked() - worked
+            item.wall_seconds, item.cpu_seconds = item.wall_seconds + wall, item.cpu_seconds + cpu
+            if self.within:
+                self.within[-1].wall_seconds -= wall
+                self.within[-1].cpu_seconds -= cpu
             append_json(self.path, asdict(item))
             self.items.append(item)
 

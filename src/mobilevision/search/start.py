@@ -11,9 +11,11 @@ from mobilevision.jobs import Local, Workers
 from mobilevision.search.candidate import make_exam
 from mobilevision.search.evaluate import Evaluator, Say
 from mobilevision.search.session import Brief, Session
+from mobilevision.search.shared import make_pictures, make_recipe, run_tunas
+from mobilevision.search.space import largest
 from mobilevision.search.trials import search, search_front
 from mobilevision.tasks.catalog import check_data
-from mobilevision.train.recipe import Recipe
+from mobilevision.train.recipe import Recipe as Training
 
 
 def run_trials(
@@ -22,7 +24,7 @@ def run_trials(
     *,
     folder: Path,
     task: str,
-    recipe: Recipe,
+    recipe: Training,
     workers: Workers,
     table: Path | None,
     force: bool,
@@ -50,7 +52,8 @@ def run_trials(
         InputError: if there is nothing to train on, or the table is from elsewhere.
     """
     found = check_data(task, data, seed=brief.seed)
-    asked = replace(brief, outputs=len(found.labels))
+    numbers = {**brief.numbers, "training": recipe.facts(), "data": found.source, "digest": found.digest}
+    asked = replace(brief, outputs=len(found.labels), numbers=numbers)
     processes = workers.processes if isinstance(workers, Local) else 1
     exam = make_exam(found, task=task, recipe=recipe, seed=brief.seed, device=device, processes=processes)
     with locked(folder):
@@ -60,4 +63,42 @@ def run_trials(
             facts = search_front(session, evaluator)
         else:
             facts = search(session, evaluator, minutes=minutes)
+        return facts | {"words": session.bill.words()}
+
+
+def run_shared(
+    data: str,
+    brief: Brief,
+    *,
+    folder: Path,
+    task: str,
+    training: Training,
+    table: Path | None,
+    force: bool,
+    say: Say,
+) -> dict[str, Any]:
+    """Search with shared weights, in a folder; the same folder goes on with a search that was stopped.
+
+    Args:
+        data: where the pictures are; weights learn on the training pictures, the policy on the validation pictures.
+        brief: what is asked; `numbers["steps"]` is the length; its outputs follow from the data.
+        folder: of the search.
+        task: what the networks are asked to do.
+        training: tells the batch and how pictures are varied.
+        table: times of rows; None takes one in the folder, which fills itself.
+        force: take a table from elsewhere.
+        say: told how far it is.
+
+    Raises:
+        UsageError: if the folder is in use or holds another search, or no network can meet a target.
+        InputError: if there is nothing to train on, or the table is from elsewhere.
+    """
+    found = check_data(task, data, seed=brief.seed)
+    numbers = {**brief.numbers, "training": training.facts(), "data": found.source, "digest": found.digest}
+    asked = replace(brief, outputs=len(found.labels), numbers=numbers)
+    with locked(folder):
+        session = Session(folder, asked, table=table, force=force, say=say)
+        size = largest(session.space).arch.size
+        pictures = make_pictures(found, task=task, training=training, size=size, seed=brief.seed)
+        facts = run_tunas(session, pictures, make_recipe(brief.numbers["steps"], batch=training.batch))
         return facts | {"words": session.bill.words()}

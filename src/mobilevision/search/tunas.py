@@ -124,7 +124,7 @@ class Tunas:
         reward: Reward,
         loss: Loss,
         accuracy: Accuracy,
-        measure: Callable[[Arch], float] | None = None,
+        measure: Callable[[Sequence[Arch]], Sequence[float]] | None = None,
     ) -> Iterator[Progress]:
         """Learn to the end of the recipe, from where the search is; every step as it is done.
 
@@ -135,7 +135,7 @@ class Tunas:
             reward: what the policy maximizes.
             loss: what the shared weights minimize.
             accuracy: what the reward sees.
-            measure: the first cost of a whole network, measured; late in the search, the predictions are put on the
+            measure: the first cost of whole networks, measured; late in the search, the predictions are put on the
                 line through some measurements, so that the target is met in measured units.
 
         Raises:
@@ -233,12 +233,12 @@ class Tunas:
             return self.recipe.lr * (self.step + 1) / (rising + 1)
         return self.recipe.lr * (1 + cos(pi * (self.step - rising) / max(1.0, self.recipe.steps - rising))) / 2
 
-    def _measured(self, prices: Prices, measure: Callable[[Arch], float]) -> Line:
+    def _measured(self, prices: Prices, measure: Callable[[Sequence[Arch]], Sequence[float]]) -> Line:
         """The line from predicted to measured costs: the likeliest network, and others that the policy draws."""
         found = [self.best().arch] + [
             self.policy.sample(self.space, self.rng).arch for _ in range(self.recipe.measured - 1)
         ]
-        return fitted([prices(arch)[0] for arch in found], [measure(arch) for arch in found])
+        return fitted([prices(arch)[0] for arch in found], measure(found))
 
 
 def accuracy(scores: Tensor, targets: Tensor) -> float:

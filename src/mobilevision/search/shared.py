@@ -1,0 +1,184 @@
+"""TuNAS as a session: shared weights on the user's pictures, kept on disk, priced by a table, checked by measuring."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.utils.data import DataLoader
+
+from mobilevision.architecture import Arch
+from mobilevision.data.dataset import Data
+from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.errors import InputError
+from mobilevision.files import write_json, writing_folder
+from mobilevision.search.session import Session
+from mobilevision.search.supernet import Supernet
+from mobilevision.search.tunas import Batch, Progress, Recipe, Tunas, accuracy
+from mobilevision.tasks.catalog import make_task
+from mobilevision.train.feed import augmentation
+from mobilevision.train.recipe import Recipe as Training
+
+TOLD = 100
+"""Steps between two lines that tell how far the search is."""
+TRAVEL = 15.0
+"""How far a logit can go in a whole search; the authors' rate and 90 epochs of ImageNet give about as much."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a search, as batches.
+
+    Attributes:
+        train: for the shared weights.
+        reward: for the policy, of other pictures.
+        smoothing: share of the target that is spread over all classes.
+        task: what is asked of the networks.
+    """
+
+    train: DataLoader[Any]
+    reward: DataLoader[Any]
+    smoothing: float
+    task: Any
+
+
+def make_pictures(data: Data, *, task: str, training: Training, size: int, seed: int) -> Pictures:
+    """Batches for a search: weights learn on the training pictures, the policy on the validation pictures.
+
+    Args:
+        data: test pictures are not touched.
+        task: what is asked.
+        training: tells the batch and the augmentation.
+        size: side of the pictures, in pixels.
+        seed: of order and augmentation.
+    """
+    asked = make_task(task, data.labels, multilabel=data.multilabel)
+    seen, augment = Preprocessing(size=(size, size), crop=1.0), augmentation(training)
+    train = asked.batches(
+        data.train,
+        transform=asked.training(seen, augment),
+        batch=training.batch,
+        shuffle=True,
+        seed=seed,
+        least=augment.least(seen),
+    )
+    reward = asked.batches(
+        data.validation, transform=asked.evaluation(seen), batch=4 * training.batch, shuffle=True, seed=seed
+    )
+    return Pictures(train, reward, training.smoothing, asked)
+
+
+def make_recipe(steps: int, *, batch: int) -> Recipe:
+    """TuNAS's numbers for a search of so many steps: learning rates as the batch and the length ask."""
+    growth = Recipe(steps).policy_growth
+    mean = (growth - 1) / torch.tensor(growth).log().item() * (1 - Recipe(steps).policy_quiet)
+    return Recipe(steps, lr=0.165 * batch / 256, policy_lr=TRAVEL / (mean * steps), keep=max(1, min(500, steps // 10)))
+
+
+def run_tunas(session: Session, pictures: Pictures, recipe: Recipe) -> dict[str, Any]:
+    """Search to the end of the recipe, from where the session is, and write the network found.
+
+    Raises:
+        InputError: if the kept state is of another space.
+        MobilevisionError: if the loss is no longer a number.
+    """
+    torch.manual_seed(session.brief.seed)
+    supernet = Supernet(session.space, session.brief.outputs)
+    search = Tunas(session.space, supernet, recipe, seed=session.brief.seed)
+    restore_(search, session.folder / "state")
+    latency = session.latency
+    steps = search.search(
+        stream(pictures.train, search.step),
+        stream(pictures.reward, search.step),
+        prices=session.costs,
+        reward=session.reward,
+        loss=lambda scores, targets: pictures.task.loss(scores, targets, smoothing=pictures.smoothing),
+        accuracy=accuracy,
+        measure=latency.measured if latency else None,
+    )
+    for progress in charged(session, steps):
+        if progress.kept:
+            keep(progress.kept, session.folder / "state")
+        if progress.step % TOLD == 0:
+            session.say(_told(session, progress, recipe))
+    found = search.best()
+    with session.bill.phase("judging"):
+        right = shared_accuracy(supernet, found.arch, pictures.reward)
+    costs = dict(zip(session.brief.targets, search.costs(found.arch, session.costs), strict=True))
+    return session.finish(
+        found.arch,
+        predicted=costs,
+        accuracy=right,
+        choices=found.choices,
+        steps=recipe.steps,
+        line=list(search.line),
+        recipe=asdict(recipe),
+        probabilities={
+            name: search.policy.probabilities(name, number) for name, number in found.sizes.items() if number > 1
+        },
+    )
+
+
+def stream(loader: DataLoader[Any], start: int) -> Iterator[Batch]:
+    """Batches without end, from the one of step `start` on: order and augmentation follow from the step alone."""
+    epoch, skipped = divmod(start, max(1, len(loader)))
+    while len(loader):
+        loader.dataset.set_epoch(epoch)  # type: ignore[attr-defined]
+        for number, batch in enumerate(loader):
+            if number >= skipped:
+                yield batch
+        epoch, skipped = epoch + 1, 0
+
+
+def charged(session: Session, steps: Iterator[Progress]) -> Iterator[Progress]:
+    """The steps, with a line of the bill for each stretch between two kept states."""
+    going = True
+    while going:
+        with session.bill.phase("shared weights"):
+            for progress in steps:
+                yield progress
+                if progress.kept:
+                    break
+            else:
+                going = False
+
+
+def keep(state: dict[str, Any], folder: Path) -> None:
+    """Write a state, whole or not at all."""
+    with writing_folder(folder) as beside:
+        save_file({name: value.contiguous() for name, value in state["tensors"].items()}, beside / "state.safetensors")
+        write_json(beside / "state.json", state["facts"])
+
+
+def restore_(search: Tunas, folder: Path) -> None:
+    """Go on from the state in a folder, if there is one.
+
+    Raises:
+        InputError: if it is of another space, or cannot be read.
+    """
+    if not folder.is_dir():
+        return
+    try:
+        facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"the state in {folder} cannot be read: {error}; begin again in a new folder") from error
+    search.restore_({"tensors": load_file(folder / "state.safetensors"), "facts": facts})
+
+
+@torch.no_grad()
+def shared_accuracy(supernet: Supernet, arch: Arch, batches: DataLoader[Any]) -> float:
+    """The share of pictures that a network with shared weights names right, by the statistics of each batch."""
+    right = [(accuracy(supernet(pictures, arch), targets), len(targets)) for pictures, targets in batches]
+    return sum(share * count for share, count in right) / sum(count for _, count in right)
+
+
+def _told(session: Session, progress: Progress, recipe: Recipe) -> str:
+    costs = ", ".join(f"{value:.4g} {name}" for name, value in zip(session.brief.targets, progress.costs, strict=True))
+    return (
+        f"step {progress.step} of {recipe.steps}: loss {progress.loss:.3f}, accuracy {progress.accuracy:.1%}, {costs}"
+    )
