@@ -4,14 +4,20 @@ Every network of MobileNetV4-Small's fine space gets a synthetic reward: every f
 every two of a block and every two neighboring blocks are worth something together, so that no choice is free of the
 others and yet the best and the worst network are known exactly. Rewards are scaled so that these earn 1 and 0.
 
+The reward was fixed before the controllers were tuned: filters are worth 0 to 1 and pairs 0 to `COUPLING`, so that a
+fifth of the rewards' variance is of pairs (0.5^2 / (1 + 0.5^2)). The controllers were tuned on the tables of the seeds
+`TUNING` alone; what is reported, and tested, is what they reach on the tables of the seeds `REPORTED`, which nothing
+was tuned on.
+
 Run: PYTHONPATH=src python benchmarks/search_controllers.py
 """
 
 from __future__ import annotations
 
 import random
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -26,7 +32,9 @@ from mobilevision.search.space import Space
 from mobilevision.search.spaces import SMALL, v4_fine
 
 SPACE: Space = partial(v4_fine, plan=SMALL, size=64)
-SAMPLES, SEEDS, CLOSE = 3000, 5, 0.99
+SAMPLES, CLOSE = 3000, 0.99
+COUPLING = 0.5
+TUNING, REPORTED = range(5), range(1000, 1005)
 STATES = [(start, middle) for start in (0, 3, 5) for middle in (0, 3, 5)]
 State = tuple[int, int]
 
@@ -36,7 +44,7 @@ def chain(arch: Arch) -> list[State]:
     return [(block.start, block.middle) for _, block in arch.places() if isinstance(block, UIB)]
 
 
-def synthetic(seed: int, *, coupling: float = 0.2) -> Score:
+def synthetic(seed: int, *, coupling: float = COUPLING) -> Score:
     """A reward from 0 to 1 over `SPACE`.
 
     Args:
@@ -102,21 +110,22 @@ CONTROLLERS: dict[str, Callable[[Score, int], float]] = {
 }
 
 
-def results(search: Callable[[Score, int], float]) -> list[float]:
+def results(search: Callable[[Score, int], float], seeds: Sequence[int] = REPORTED) -> list[float]:
     """What a controller reaches for every seed; the best network earns 1."""
-    return [search(synthetic(100 + seed), seed) for seed in range(SEEDS)]
+    return [search(synthetic(seed), seed) for seed in seeds]
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    print(f"{count(SPACE):.2g} networks, {SAMPLES} samples, {SEEDS} seeds; the best network earns 1, the worst 0")
+    seeds = TUNING if "--tuning" in sys.argv else REPORTED
+    print(f"{count(SPACE):.2g} networks, {SAMPLES} samples, seeds {list(seeds)}; the best network earns 1, the worst 0")
     for name, search in CONTROLLERS.items():
         began = time.perf_counter()
-        reached = results(search)
+        reached = results(search, seeds)
         close = sum(reward >= CLOSE for reward in reached)
-        seconds = (time.perf_counter() - began) / SEEDS
+        seconds = (time.perf_counter() - began) / len(seeds)
         figures = " ".join(f"{reward:.4f}" for reward in reached)
-        print(f"{name:20} {figures}   within 1 % in {close} of {SEEDS}   {seconds:.1f} s a search")
+        print(f"{name:20} {figures}   within 1 % in {close} of {len(seeds)}   {seconds:.1f} s a search", flush=True)
 
 
 if __name__ == "__main__":

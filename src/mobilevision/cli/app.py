@@ -20,6 +20,7 @@ from mobilevision.cli.roofing import roofline
 from mobilevision.cli.timing import bench
 from mobilevision.cli.training import train
 from mobilevision.cli.searching import SEARCHES, table
+from mobilevision.cli.searching import SEARCHES, suggest, table
 from mobilevision.errors import MobilevisionError
 
 INTERRUPTED = 130
@@ -40,6 +41,7 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "compare": compare,
     "roofline": roofline,
     "table": table,
+    "suggest": suggest,
     "doctor": doctor,
 }
 

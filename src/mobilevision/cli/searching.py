@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobilevision.cli.answer import Answer
-from mobilevision.cli.options import Device, Seed, Source, Task, Threads
+from mobilevision.cli.options import Device, Seed, Source, Task, Threads, words
 from mobilevision.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,10 +63,63 @@ def table(
 
     found = find_space(space, size=size, width=width, depth=depth)
     here = Conditions.here(runtime, precision, threads=threads, outputs=outputs)
-    words = [space, *(f"{each:g}" for each in (size, width, depth) if each is not None), runtime, precision]
-    file = out or Path("tables") / f"{'-'.join([*words, f't{threads}'])}.jsonl"
+    named = [space, *(f"{each:g}" for each in (size, width, depth) if each is not None), runtime, precision]
+    file = out or Path("tables") / f"{'-'.join([*named, f't{threads}'])}.jsonl"
     facts = tabulate(found, file, here, most=most, networks=networks, force=force, say=tell)
     return Answer(facts, _told_table(facts))
+
+
+def suggest(
+    pattern: Annotated[str, typer.Argument(metavar="[PATTERN]", help="Networks to choose from, with * and ?.")] = "*",
+    *,
+    target_ms: Annotated[float, typer.Option(min=0.001, help="Milliseconds in the runtime.")],
+    task: Task = "classify",
+    runtime: Runtime = "litert",
+    precision: Precision = "fp32",
+    threads: Threads = 1,
+    sizes: Annotated[str, typer.Option(help="Sides of the image, separated by commas; default: each one's own.")] = "",
+    widths: Annotated[str, typer.Option(help="Widths beside the published ones, separated by commas.")] = "",
+    most: Annotated[int, typer.Option(min=1, help="Networks to time: the most accurate that may fit.")] = 12,
+    measure: Annotated[int, typer.Option(min=0, help="Of the first, how many to measure as a whole.")] = 3,
+    table: TableFile = None,
+    force: Force = False,
+) -> Answer:
+    """Rank the published networks for a budget by times measured here, without a search."""
+    from mobilevision.build import tell
+    from mobilevision.search.bill import Bill
+    from mobilevision.search.pricing import Latency
+    from mobilevision.search.suggest import candidates
+    from mobilevision.search.suggest import suggest as rank
+    from mobilevision.timing.table import Conditions, TimedTable
+
+    if task != "classify":
+        raise UsageError(f"tables know classifiers alone, not {task!r}; ask for --task classify")
+    here = Conditions.here(runtime, precision, threads=threads)
+    file = table or Path("tables") / f"zoo-{runtime}-{precision}-t{threads}.jsonl"
+    timed = TimedTable.begin(file, here, force=force)
+    bill = Bill(file.with_suffix(".bill.jsonl"))
+    found = candidates(pattern, sizes=numbers(sizes, int), widths=numbers(widths, float))
+    ranked = rank(found, target_ms, Latency(timed, bill=bill, say=tell), most=most, measured=measure)
+    facts = {"table": str(file), "machine": here.machine, "suggestions": [one.facts() for one in ranked]}
+    head = f"{'network':<34} {'size':>5} {'predicted':>10} {'measured':>10} {'top-1':>6}  weights"
+    return Answer(facts, "\n".join([head, *(_told_suggestion(one.facts()) for one in ranked)]))
+
+
+def numbers(text: str, kind: Callable[[str], Any]) -> tuple[Any, ...]:
+    """The numbers of an option that takes several, separated by commas.
+
+    Raises:
+        UsageError: if one is no positive number.
+    """
+    found = []
+    for word in words(text):
+        try:
+            found.append(kind(word))
+        except ValueError:
+            raise UsageError(f"{word!r} is not a number; give some separated by commas") from None
+        if found[-1] <= 0:
+            raise UsageError(f"{word} leaves nothing of a network; give positive numbers")
+    return tuple(found)
 
 
 def trial_verb(method: str, says: str) -> Callable[..., Answer]:
@@ -120,13 +173,13 @@ def trial_verb(method: str, says: str) -> Callable[..., Answer]:
             seed=seed,
             numbers={"trials": trials, "together": processes},
         )
-        numbers = find_recipe(recipe).changed({"epochs": epochs} | ({"size": size} if size else {}))
+        training = find_recipe(recipe).changed({"epochs": epochs} | ({"size": size} if size else {}))
         facts = run_trials(
             data,
             brief,
             folder=out,
             task=task,
-            recipe=numbers,
+            recipe=training,
             workers=workers(processes, ray),
             table=table,
             force=force,
@@ -237,6 +290,16 @@ def _told_table(facts: dict[str, Any]) -> str:
         f"spent    {facts['seconds']:.0f} s, on {facts['machine']}, {facts['version']}, threads {facts['threads']}",
     ]
     return "\n".join(lines)
+
+
+def _told_suggestion(row: dict[str, Any]) -> str:
+    measured = "" if row["measured_ms"] is None else f"{row['measured_ms']:.3f} ms"
+    top1 = "-" if row["top1"] is None else f"{row['top1']:.1f}"
+    fits = "" if row["fits"] else "  over the budget"
+    return (
+        f"{row['name']:<34} {row['size']:>5} {row['predicted_ms']:>7.3f} ms {measured:>10} {top1:>6}  "
+        f"{row['weights']}{fits}"
+    )
 
 
 def _told_search(facts: dict[str, Any], folder: Path) -> str:
