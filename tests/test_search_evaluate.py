@@ -235,7 +235,7 @@ def test_another_search_in_the_same_folder_is_refused(tmp_path: Path) -> None:
 def test_a_search_that_makes_no_sense_is_refused(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
     asked = Brief(**{**asdict(brief("random")), **change})
     with pytest.raises(UsageError, match=sentence):
-        begun(tmp_path, asked)
+        begun(tmp_path, asked).check()
 
 
 def test_the_cheapest_network_is_found_where_costs_are_sums() -> None:

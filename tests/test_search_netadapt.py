@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
@@ -44,6 +45,11 @@ def moved(arch: Arch) -> Network:
                 weight.copy_(torch.rand_like(weight) + 0.5 * ("weight" in name))
     network.train()(torch.randn(8, 3, 16, 16))
     return network.eval()
+
+
+def half(networks: Sequence[Network]) -> list[float]:
+    """Every network is right on half of the pictures."""
+    return [0.5] * len(networks)
 
 
 def test_expansions_and_bottlenecks_that_residuals_join_can_be_cut() -> None:
@@ -152,7 +158,13 @@ def test_a_network_cannot_inherit_what_is_not_there() -> None:
 def test_the_budget_is_met_step_by_step() -> None:
     start = CHEAP(ARCH)
     steps = list(
-        netadapt(Network(ARCH, 5), price=CHEAP, budget=0.7 * start, saving=0.05 * start, tune=lambda network: 0.5)
+        netadapt(
+            Network(ARCH, 5),
+            price=CHEAP,
+            budget=0.7 * start,
+            saving=0.05 * start,
+            tune=half,
+        )
     )
 
     assert steps[0].proposal is None
@@ -164,14 +176,49 @@ def test_the_budget_is_met_step_by_step() -> None:
     assert all(step.cost == CHEAP(step.network.arch) for step in steps)
 
 
+def test_a_search_that_was_stopped_goes_on_from_its_last_step() -> None:
+    start = CHEAP(ARCH)
+
+    def tune(networks: Sequence[Network]) -> list[float]:
+        return [macs(network.arch, outputs=5) % 97 / 97 for network in networks]
+
+    def steps(begun: Step | None = None) -> list[Step]:
+        return list(
+            netadapt(Network(ARCH, 5), price=CHEAP, budget=0.7 * start, saving=0.05 * start, tune=tune, begun=begun)
+        )
+
+    whole = steps()
+    rest = steps(whole[2])
+    assert [step.network.arch for step in rest] == [step.network.arch for step in whole[3:]]
+
+
+def test_proposals_are_the_widest_that_are_cheap_enough() -> None:
+    most = 0.95 * CHEAP(ARCH)
+    found = {proposal.part: proposal.channels for proposal in proposals(ARCH, CHEAP, most)}
+    widest = {
+        part: next((channels for channels, small in cuts(ARCH, part) if CHEAP(small) <= most), None)
+        for part in parts(ARCH)
+    }
+
+    assert found == {part: channels for part, channels in widest.items() if channels is not None}
+
+
 def test_a_budget_no_network_can_meet_is_refused_with_the_least_reached() -> None:
     with pytest.raises(UsageError, match="the least reached is"):
-        list(netadapt(Network(ARCH, 5), price=CHEAP, budget=1.0, saving=CHEAP(ARCH) / 4, tune=lambda network: 0.5))
+        list(
+            netadapt(
+                Network(ARCH, 5),
+                price=CHEAP,
+                budget=1.0,
+                saving=CHEAP(ARCH) / 4,
+                tune=half,
+            )
+        )
 
 
 def test_a_saving_that_is_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="never ends"):
-        next(netadapt(Network(ARCH, 5), price=CHEAP, budget=1.0, saving=0, tune=lambda network: 0.5))
+        next(netadapt(Network(ARCH, 5), price=CHEAP, budget=1.0, saving=0, tune=half))
 
 
 def test_netadapt_prefers_accuracy_and_mobilenetv3_what_a_saved_millisecond_loses() -> None:
@@ -203,7 +250,11 @@ def test_netadapt_reaches_the_optimum_where_greedy_is_optimal() -> None:
 
     steps = list(
         netadapt(
-            Network(arch, 5), price=price, budget=96, saving=8, tune=lambda network: accuracy(channels(network.arch))
+            Network(arch, 5),
+            price=price,
+            budget=96,
+            saving=8,
+            tune=lambda networks: [accuracy(channels(network.arch)) for network in networks],
         )
     )
     possible = (counts for counts in itertools.product(range(8, 65, 8), repeat=3) if sum(counts) == 96)

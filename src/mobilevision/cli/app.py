@@ -21,6 +21,8 @@ from mobilevision.cli.timing import bench
 from mobilevision.cli.training import train
 from mobilevision.cli.searching import SEARCHES, table
 from mobilevision.cli.searching import SEARCHES, suggest, table
+from mobilevision.cli.searching import SEARCHES
+from mobilevision.cli.tabling import suggest, table
 from mobilevision.errors import MobilevisionError
 
 INTERRUPTED = 130

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from mobilevision.architecture import Arch
 from mobilevision.data.dataset import Data
 from mobilevision.errors import InputError
+from mobilevision.files import writing
 from mobilevision.network import Network
 from mobilevision.search.evaluate import Exam
 from mobilevision.tasks.catalog import check_data, data_of, make_task
@@ -19,9 +22,19 @@ from mobilevision.train.recipe import Recipe
 
 
 def train(
-    arch: str, data: str, digest: str, task: str, recipe: dict[str, Any], seed: int, *, device: str, threads: int
+    arch: str,
+    data: str,
+    digest: str,
+    task: str,
+    recipe: dict[str, Any],
+    seed: int,
+    *,
+    device: str,
+    threads: int,
+    weights: str = "",
+    to: str = "",
 ) -> dict[str, Any]:
-    """Train a network from nothing and judge it on the validation pictures; the test pictures are not touched.
+    """Train a network and judge it on the validation pictures; the test pictures are not touched.
 
     Args:
         arch: the architecture as JSON.
@@ -32,6 +45,8 @@ def train(
         seed: of the split, the weights and everything random.
         device: where it is trained.
         threads: that torch may use.
+        weights: file to start from; "" starts from nothing.
+        to: file for the best epoch's weights; "" keeps none.
 
     Returns:
         "accuracy": the task's goal on the validation pictures, by the best epoch's weights.
@@ -41,6 +56,8 @@ def train(
     found = known_data(task, data, digest=digest, seed=seed)
     asked = make_task(task, found.labels, multilabel=found.multilabel)
     network = Network(Arch.from_json(arch), asked.outputs)
+    if weights:
+        network.load_state_dict(load_file(weights))
     with tempfile.TemporaryDirectory() as folder:
         run = fit(
             network,
@@ -53,6 +70,9 @@ def train(
             workers=0,
         )
         metrics = run.read("metrics")
+        if to:
+            with writing(Path(to)) as beside:
+                shutil.copyfile(run.best, beside)
     return {"accuracy": metrics[asked.goal], "loss": metrics["loss"]}
 
 

@@ -31,16 +31,18 @@ class Exam:
         facts: what the result depends on beside the architecture: recipe, data, seed.
         aside: further arguments, on which the result does not depend.
         seconds: how long one candidate may take.
+        about: what the result depends on and the function is not told.
     """
 
     target: str
     facts: Mapping[str, Any]
     aside: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 3600.0
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def key(self, arch: Arch) -> str:
         """Names the judgement of an architecture: 16 hex digits."""
-        text = json.dumps([self.target, arch.digest, self.facts], sort_keys=True)
+        text = json.dumps([self.target, arch.digest, self.facts, self.about], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def payload(self, arch: Arch) -> dict[str, Any]:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mobilevision.architecture import Arch
 from mobilevision.errors import UsageError, nearest
-from mobilevision.files import locked, write_json, write_text
+from mobilevision.files import write_json, write_text
 from mobilevision.search.bill import Bill
 from mobilevision.search.pricing import Latency, Say, Target, check_targets, countable
 from mobilevision.search.reward import Absolute, Hard, Reward, Soft
@@ -100,28 +99,34 @@ class Session:
     Args:
         folder: of the search.
         brief: what is asked.
+        space: where to look; None takes the one that the brief names.
         table: file with times of rows; None takes one in the folder, which fills itself.
         force: take the table although it is from elsewhere.
         say: told what is going on.
 
     Raises:
-        UsageError: if the folder holds another search, or no network of the space can meet a target.
+        UsageError: if the folder holds another search.
         InputError: if the table is from another machine or runtime.
     """
 
-    def __init__(self, folder: Path, brief: Brief, *, table: Path | None, force: bool, say: Say) -> None:
+    def __init__(
+        self, folder: Path, brief: Brief, *, space: Space | None = None, table: Path | None, force: bool, say: Say
+    ) -> None:
         self.folder, self.brief, self.say = folder, brief, say
-        self.space, self.reward = brief.make_space(), brief.make_reward()
+        self.space, self.reward = space or brief.make_space(), brief.make_reward()
         self._begin()
         self.bill = Bill(folder / "bill.jsonl")
         self.latency = self._latency(table, force=force) if "ms" in brief.targets else None
         self.targets = [self._target(name, value) for name, value in brief.targets.items()]
+
+    def check(self) -> None:
+        """Refuse targets that no network of the space can meet.
+
+        Raises:
+            UsageError: with the least that a network of the space costs.
+        """
         with self.bill.phase("target"):
             check_targets(self.space, self.targets)
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Hold the folder for this process."""
-        return locked(self.folder)
 
     def costs(self, arch: Arch) -> tuple[float, ...]:
         """The costs of an architecture, in the order of the targets."""
@@ -185,9 +190,3 @@ class Session:
             assert self.latency is not None
             return Target(name, value, self.latency)
         return Target(name, value, countable(name, outputs=self.brief.outputs))
-
-
-def best_of(archs: Sequence[Arch], rewards: Sequence[float]) -> tuple[Arch, float]:
-    """The architecture that earned most, the first of those that earned the same, and what it earned."""
-    place = max(range(len(archs)), key=lambda i: rewards[i])
-    return archs[place], rewards[place]

@@ -12,7 +12,7 @@ from mobilevision.search.candidate import make_exam
 from mobilevision.search.evaluate import Evaluator, Say
 from mobilevision.search.session import Brief, Session
 from mobilevision.search.shared import make_pictures, make_recipe, run_tunas
-from mobilevision.search.space import largest
+from mobilevision.search.space import Space, largest
 from mobilevision.search.trials import search, search_front
 from mobilevision.tasks.catalog import check_data
 from mobilevision.train.recipe import Recipe as Training
@@ -58,6 +58,7 @@ def run_trials(
     exam = make_exam(found, task=task, recipe=recipe, seed=brief.seed, device=device, processes=processes)
     with locked(folder):
         session = Session(folder, asked, table=table, force=force, say=say)
+        session.check()
         evaluator = Evaluator(folder, exam, workers=workers, bill=session.bill, say=say)
         if brief.method == "nsga2":
             facts = search_front(session, evaluator)
@@ -76,6 +77,7 @@ def run_shared(
     table: Path | None,
     force: bool,
     say: Say,
+    space: Space | None = None,
 ) -> dict[str, Any]:
     """Search with shared weights, in a folder; the same folder goes on with a search that was stopped.
 
@@ -88,6 +90,7 @@ def run_shared(
         table: times of rows; None takes one in the folder, which fills itself.
         force: take a table from elsewhere.
         say: told how far it is.
+        space: where to look; None takes the one that the brief names.
 
     Raises:
         UsageError: if the folder is in use or holds another search, or no network can meet a target.
@@ -97,7 +100,8 @@ def run_shared(
     numbers = {**brief.numbers, "training": training.facts(), "data": found.source, "digest": found.digest}
     asked = replace(brief, outputs=len(found.labels), numbers=numbers)
     with locked(folder):
-        session = Session(folder, asked, table=table, force=force, say=say)
+        session = Session(folder, asked, space=space, table=table, force=force, say=say)
+        session.check()
         size = largest(session.space).arch.size
         pictures = make_pictures(found, task=task, training=training, size=size, seed=brief.seed)
         facts = run_tunas(session, pictures, make_recipe(brief.numbers["steps"], batch=training.batch))

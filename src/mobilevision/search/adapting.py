@@ -1,0 +1,223 @@
+"""NetAdapt as a session: a trained run is cut step by step to a budget, proposals are tuned by workers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+
+from mobilevision.architecture import Arch, fact, plain
+from mobilevision.errors import UsageError
+from mobilevision.files import append_json, locked, read_json_lines, sha256
+from mobilevision.jobs import Workers
+from mobilevision.models import open_model
+from mobilevision.network import Network
+from mobilevision.run import Run
+from mobilevision.search.candidate import known_data, make_exam
+from mobilevision.search.evaluate import Evaluator, Exam, Say
+from mobilevision.search.netadapt import Step, by_accuracy, by_ratio, netadapt
+from mobilevision.search.session import Brief, Session
+from mobilevision.tasks.catalog import read_task
+from mobilevision.train.loop import fit
+from mobilevision.train.recipe import Recipe
+from mobilevision.weights.save import save_weights
+
+PREFERENCES = {"ratio": by_ratio, "accuracy": by_accuracy}
+"""How the winner of a step is chosen: as MobileNetV3, or as NetAdapt's paper."""
+STEPS = "steps.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning(Exam):
+    """An exam of networks that have weights already.
+
+    Attributes:
+        shelf: folder where each finds its weights, and leaves the tuned ones; workers must see it at the same path.
+    """
+
+    shelf: Path
+
+    def payload(self, arch: Arch) -> dict[str, Any]:
+        """The arguments of the function."""
+        return super().payload(arch) | {"weights": str(self.untuned(arch)), "to": str(self.tuned(arch))}
+
+    def untuned(self, arch: Arch) -> Path:
+        """Where the weights to start from are."""
+        return self.shelf / f"{arch.digest}.safetensors"
+
+    def tuned(self, arch: Arch) -> Path:
+        """Where the tuned weights are."""
+        return self.shelf / f"{arch.digest}.tuned.safetensors"
+
+
+class Tuner:
+    """Tunes networks on workers for a short while.
+
+    Args:
+        session: the search.
+        exam: how networks are tuned, but for the weights they start from.
+        workers: what tunes.
+    """
+
+    def __init__(self, session: Session, exam: Exam, *, workers: Workers) -> None:
+        self.session, self.exam, self.workers = session, exam, workers
+        self.shelf = (session.folder / "shelf").resolve()
+
+    def __call__(self, networks: Sequence[Network]) -> list[float]:
+        """Tune networks in place; the accuracy of each on the validation pictures."""
+        found = []
+        for network in networks:
+            save_weights(network, self.shelf / f"{network.arch.digest}.safetensors")
+        parts = {network.arch.digest: sha256(self.shelf / f"{network.arch.digest}.safetensors") for network in networks}
+        exam = Tuning(
+            target=self.exam.target,
+            facts=self.exam.facts,
+            aside=self.exam.aside,
+            about={"weights": parts},
+            shelf=self.shelf,
+        )
+        judge = Evaluator(self.session.folder, exam, workers=self.workers, bill=self.session.bill, say=self.session.say)
+        archs = [network.arch for network in networks]
+        for network, verdict in zip(networks, judge.judge(archs, phase="proposals"), strict=True):
+            if not verdict.failure:
+                network.load_state_dict(load_file(exam.tuned(network.arch)))
+            found.append(verdict.accuracy)
+        return found
+
+
+def adapt(
+    run: str | Path,
+    *,
+    folder: Path,
+    targets: dict[str, float],
+    conditions: dict[str, Any],
+    short: Recipe,
+    long: Recipe | None,
+    workers: Workers,
+    prefer: str = "ratio",
+    saving: float = 0.01,
+    decay: float = 1.0,
+    table: Path | None = None,
+    force: bool = False,
+    device: str = "auto",
+    say: Say,
+) -> dict[str, Any]:
+    """Cut a trained run to a budget, in a folder; the same folder goes on with a search that was stopped.
+
+    Args:
+        run: what is cut.
+        folder: of the search.
+        targets: the budget: one cost by its name.
+        conditions: "runtime", "precision" and "threads" of the times.
+        short: how every proposal is tuned.
+        long: how the last network is trained, into the run `folder/run`; None leaves it as it was tuned.
+        workers: what tunes.
+        prefer: "ratio" takes what loses least accuracy for the cost it saves, "accuracy" what is most accurate.
+        saving: share of the run's cost that the first step saves at least.
+        decay: by how much that is multiplied at every step.
+        table: times of rows; None takes one in the folder, which fills itself.
+        force: take a table from elsewhere.
+        device: where networks are tuned.
+        say: told how far it is.
+
+    Raises:
+        UsageError: if the budget cannot be met, or is met already.
+        InputError: if the run's data is not what it was.
+    """
+    if len(targets) != 1 or prefer not in PREFERENCES:
+        raise UsageError(f"NetAdapt takes one budget and prefers ratio or accuracy, not {list(targets)} and {prefer!r}")
+    start = Run.open(run)
+    network = at_its_size(start)
+    seed, facts = start.read("environment")["seed"], start.read("data")
+    data = known_data(start.read("task")["task"], facts["source"], digest=facts["digest"], seed=seed)
+    exam = make_exam(data, task=start.read("task")["task"], recipe=short, seed=seed, device=device)
+    brief = Brief(
+        method="netadapt",
+        space=start.arch.name,
+        targets=targets,
+        outputs=network.outputs,
+        seed=seed,
+        numbers={"weights": sha256(start.best), "saving": saving, "decay": decay, "prefer": prefer}
+        | {"short": short.facts(), "long": long.facts() if long else None},
+        **conditions,
+    )
+    with locked(folder):
+        session = Session(folder, brief, space=lambda pick: network.arch, table=table, force=force, say=say)
+        last = _steps(session, Tuner(session, exam, workers=workers), network)
+        save_weights(last.network, folder / "weights.safetensors", {"accuracy": last.accuracy})
+        accuracy = last.accuracy
+        if long:
+            with session.bill.phase("long training"):
+                made = fit(last.network, data, recipe=long, to=folder / "run", seed=seed, device=device)
+                accuracy = made.read("metrics")[goal(made)]
+        lines = read_json_lines(folder / STEPS)
+        told = [{name: line[name] for name in ("step", "accuracy", "cost", "tried", "part")} for line in lines]
+        result = session.finish(last.network.arch, accuracy=accuracy, steps=told)
+        return result | {"words": session.bill.words()}
+
+
+def at_its_size(run: Run) -> Network:
+    """A run's network with its best weights, its architecture at the size of the pictures it was trained on."""
+    model = open_model(run.folder)
+    side = model.preprocessing.size[0]
+    network = Network(replace(run.arch, size=side), model.network.outputs, channels=model.network.channels)
+    network.load_state_dict(model.network.state_dict())
+    network.labels, network.preprocessing = model.labels, model.preprocessing
+    return network
+
+
+def goal(run: Run) -> str:
+    """The metric that decides, of a run."""
+    return read_task(run.read("task")).goal
+
+
+def _steps(session: Session, tuner: Tuner, network: Network) -> Step:
+    """All steps that are left; the last one."""
+    numbers = session.brief.numbers
+    (target,) = session.targets
+    done = read_json_lines(session.folder / STEPS)
+    saving = numbers["saving"] * target.price(network.arch)
+    if target.price(network.arch) <= target.value:
+        raise UsageError(
+            f"{network.arch.name} has {target.price(network.arch):.4g} {target.name} already; give a smaller budget"
+        )
+    begun = _read(session, done[-1], network) if done else None
+    now = begun
+    for step in netadapt(
+        network,
+        price=target.price,
+        budget=target.value,
+        saving=saving * numbers["decay"] ** max(0, len(done) - 1),
+        tune=tuner,
+        prefer=PREFERENCES[numbers["prefer"]],
+        decay=numbers["decay"],
+        know=session.latency.know if session.latency else lambda archs: None,
+        begun=begun,
+    ):
+        _keep(session, step, number=len(done))
+        shutil.rmtree(tuner.shelf, ignore_errors=True)
+        done.append({})
+        now = step
+    assert now is not None
+    return now
+
+
+def _keep(session: Session, step: Step, *, number: int) -> None:
+    save_weights(step.network, session.folder / "steps" / f"{number}.safetensors")
+    part = "" if step.proposal is None else f"{step.proposal.part} to {step.proposal.channels} channels"
+    line = {"step": number, "accuracy": step.accuracy, "cost": step.cost, "tried": step.tried, "part": part}
+    append_json(session.folder / STEPS, line | {"arch": plain(step.network.arch)})
+    (session.folder / "steps" / f"{number - 1}.safetensors").unlink(missing_ok=True)
+    (name,) = session.brief.targets
+    session.say(f"step {number}: {step.cost:.4g} {name}, accuracy {step.accuracy:.1%} ({step.tried} tried) {part}")
+
+
+def _read(session: Session, line: dict[str, Any], like: Network) -> Step:
+    network = Network(fact(line["arch"]), like.outputs, channels=like.channels)
+    network.load_state_dict(load_file(session.folder / "steps" / f"{line['step']}.safetensors"))
+    network.labels, network.preprocessing = like.labels, like.preprocessing
+    return Step(network, line["accuracy"], line["cost"], None, line["tried"])
