@@ -79,11 +79,13 @@ def _worth(rng: random.Random, coupling: float) -> dict[State, float]:
 
 
 def tunas_policy(score: Score, seed: int) -> float:
-    """What the most likely network earns after `SAMPLES` steps of the policy."""
-    rng, policy = random.Random(seed), Policy(Rate(SAMPLES, start=0.01, growth=10, quiet=0.25))
-    for _ in range(SAMPLES):
-        drawn = policy.sample(SPACE, rng)
-        policy.learn([(drawn, score([drawn.arch])[0])])
+    """What the most likely network earns after `SAMPLES` networks, several a step, as TuNAS's many cores draw them."""
+    together = 8
+    steps = SAMPLES // together
+    rng, policy = random.Random(seed), Policy(Rate(steps, start=0.02, growth=10, quiet=0))
+    for _ in range(steps):
+        drawn = [policy.sample(SPACE, rng) for _ in range(together)]
+        policy.learn(list(zip(drawn, score([point.arch for point in drawn]), strict=True)))
     return score([policy.best(SPACE).arch])[0]
 
 
@@ -94,7 +96,9 @@ def mnasnet_controller(score: Score, seed: int) -> float:
 
 def regularized_evolution(score: Score, seed: int) -> float:
     """What the best network earns that was ever alive."""
-    return max(trial.reward for trial in evolution(SPACE, score, trials=SAMPLES, rng=random.Random(seed)))
+    rng = random.Random(seed)
+    found = evolution(SPACE, score, trials=SAMPLES, rng=rng, population=100, tournament=25)
+    return max(trial.reward for trial in found)
 
 
 def at_random(score: Score, seed: int) -> float:
