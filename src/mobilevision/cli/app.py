@@ -17,12 +17,10 @@ from mobilevision.cli.looking import check, list_networks, show
 from mobilevision.cli.making import build, export
 from mobilevision.cli.options import Version
 from mobilevision.cli.roofing import roofline
-from mobilevision.cli.timing import bench
-from mobilevision.cli.training import train
-from mobilevision.cli.searching import SEARCHES, table
-from mobilevision.cli.searching import SEARCHES, suggest, table
 from mobilevision.cli.searching import SEARCHES
 from mobilevision.cli.tabling import suggest, table
+from mobilevision.cli.timing import bench
+from mobilevision.cli.training import train
 from mobilevision.errors import MobilevisionError
 
 INTERRUPTED = 130
