@@ -11,6 +11,7 @@ from typer.main import get_command
 from mobilevision.cli.answer import Answer, answered, tell_failure, tell_unexpected, tell_warning
 from mobilevision.cli.comparing import compare
 from mobilevision.cli.doctor import doctor
+from mobilevision.cli.feeding import shard
 from mobilevision.cli.judging import bench, evaluate, predict, report
 from mobilevision.cli.linting import lint
 from mobilevision.cli.looking import check, list_networks, show
@@ -28,6 +29,7 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "list": list_networks,
     "show": show,
     "check": check,
+    "shard": shard,
     "train": train,
     "eval": evaluate,
     "predict": predict,

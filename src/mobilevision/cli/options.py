@@ -23,8 +23,9 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A folder with a folder of pictures for each class, a CSV of file,label, or sample:digits; boxes as COCO "
-        "JSON, Pascal VOC or YOLO; masks as folders images and masks, or COCO JSON; or sample:shapes.",
+        help="A folder with a folder of pictures for each class, a CSV of file,label, shards, a folder saved by datasets, "
+        "or sample:digits; boxes as COCO JSON, Pascal VOC or YOLO; masks as folders images and masks, or COCO JSON; or "
+        "sample:shapes.",
     ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]

@@ -1,7 +1,6 @@
 """Looking at every picture of a data set before anything is trained on it."""
 
 import hashlib
-import io
 import os
 import warnings
 from collections import Counter, defaultdict
@@ -10,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from mobilevision.data.content import content
 from mobilevision.data.dataset import Data, SetAside, name
 from mobilevision.data.folders import list_source
 from mobilevision.data.listing import Entry, Listing
@@ -59,14 +59,13 @@ def check(source: str | Path, *, seed: int = 0, validation: float = 0.2) -> Data
 def _look(file: Path) -> tuple[str, str]:
     """The hash of the file's bytes and, if it cannot be used, the reason."""
     try:
-        content = file.read_bytes()
+        found = content(file)
+        decode(found, least=SMALL)
     except OSError as error:
         return "", f"it cannot be opened: {error.strerror or error}"
-    try:
-        decode(io.BytesIO(content), least=SMALL)
     except InputError as error:
         return "", str(error)
-    return hashlib.sha256(content).hexdigest(), ""
+    return hashlib.sha256(found).hexdigest(), ""
 
 
 def _without(listing: Listing, bad: Sequence[SetAside]) -> Listing:
