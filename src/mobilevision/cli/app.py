@@ -11,7 +11,7 @@ from typer.main import get_command
 from mobilevision.cli.answer import Answer, answered, tell_failure, tell_unexpected, tell_warning
 from mobilevision.cli.comparing import compare
 from mobilevision.cli.doctor import doctor
-from mobilevision.cli.feeding import shard
+from mobilevision.cli.feeding import distill_prepare, shard
 from mobilevision.cli.judging import bench, evaluate, predict, report
 from mobilevision.cli.linting import lint
 from mobilevision.cli.looking import check, list_networks, show
@@ -30,6 +30,7 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "show": show,
     "check": check,
     "shard": shard,
+    "distill prepare": distill_prepare,
     "train": train,
     "eval": evaluate,
     "predict": predict,
@@ -42,6 +43,9 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "doctor": doctor,
 }
 
+GROUPS = {"distill": "Learn from a teacher that was asked beforehand."}
+"""What verbs of two words have in common, by the first."""
+
 
 def command() -> typer.Typer:
     """The command with all its verbs."""
@@ -50,8 +54,13 @@ def command() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(mobilevision)
-    for name, verb in VERBS.items():
-        app.command(name)(answered(verb))
+    groups: dict[str, typer.Typer] = {}
+    for words, verb in VERBS.items():
+        group, _, name = words.rpartition(" ")
+        if group and group not in groups:
+            groups[group] = typer.Typer(help=GROUPS[group])
+            app.add_typer(groups[group], name=group)
+        groups.get(group, app).command(name)(answered(verb))
     return app
 
 
