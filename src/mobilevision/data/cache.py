@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from mobilevision.data.album import Album
-from mobilevision.data.sharding import prepared, shrunk
+from mobilevision.data.several import in_order
+from mobilevision.data.sharding import shrunk
 from mobilevision.errors import UsageError
 from mobilevision.files import writing
 
@@ -122,7 +123,7 @@ def _bytes(rows: np.ndarray) -> int:
 def _write(album: Album, file: Path, side: int) -> None:
     rows, start = np.zeros(len(album), ROW), 0
     with writing(file) as beside, beside.open("wb") as pixels:
-        for place, picture in prepared(range(len(album)), lambda place: shrunk(album.open(place, least=side), side)):
+        for place, picture in in_order(range(len(album)), lambda place: shrunk(album.open(place, least=side), side)):
             rows[place] = start, picture.height, picture.width
             start += pixels.write(np.asarray(picture).tobytes())
     with writing(file.with_suffix(TABLE)) as beside:  # last, since it says that all is there

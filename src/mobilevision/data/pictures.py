@@ -119,7 +119,8 @@ def files_under(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[
     """
     here = folder.resolve()
     above = above | {here, *here.parents}
-    for path in visible(folder):
+    for name in _names(folder):  # a Path for each at once would take ten times the memory
+        path = folder / name
         if not path.is_dir():
             yield path
         elif path.resolve() not in above:
@@ -132,16 +133,20 @@ def visible(folder: Path) -> list[Path]:
     Raises:
         InputError: if the folder cannot be read.
     """
-    try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208  # a Path for each hidden file would only be dropped again
-    except OSError as error:
-        raise InputError(f"{folder} cannot be read: {error.strerror}") from error
-    return [folder / name for name in names if not name.startswith(".") and name.lower() not in LITTER]
+    return [folder / name for name in _names(folder)]
 
 
 def named_as_picture(path: Path) -> bool:
     """Whether the suffix is that of a picture that is read here."""
     return path.suffix.lower() in SUFFIXES
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208  # a Path for each hidden file would only be dropped again
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}") from error
+    return [name for name in names if not name.startswith(".") and name.lower() not in LITTER]
 
 
 def _check_sides(width: int, height: int) -> None:

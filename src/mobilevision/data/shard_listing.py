@@ -42,7 +42,7 @@ def _entries(shard: Path, labels: list[str], split: str) -> list[Entry]:
             classes[key] = _classes(shard, member, kind, labels)
         elif named_as_picture(Path(member.name)):
             pictures[key] = member.name
-    return [Entry(shard / name, classes.get(key, ()), split) for key, name in pictures.items()]
+    return [Entry.of(shard / name, classes.get(key, ()), split) for key, name in pictures.items()]
 
 
 def _classes(shard: Path, member: Member, kind: str, labels: list[str]) -> tuple[str, ...]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import tarfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from PIL import Image
 
@@ -18,16 +16,13 @@ from mobilevision.data.album import Sample
 from mobilevision.data.content import content
 from mobilevision.data.dataset import Data
 from mobilevision.data.pictures import decode, named_as_picture
+from mobilevision.data.several import in_order
 from mobilevision.data.shards import INDEX, SUFFIX, is_sharded
 from mobilevision.errors import InputError, UsageError
 from mobilevision.files import write_json, writing_folder
 
 LARGEST = 100_000_000  # bytes of a shard, from where the next one begins
 QUALITY = 95  # of a JPEG; what is lost cannot be seen
-PART = 256  # pictures that are prepared at a time
-
-Given = TypeVar("Given")
-Made = TypeVar("Made")
 
 
 class Shards:
@@ -118,7 +113,7 @@ def shard(data: Data, to: str | Path, *, side: int = 256, largest: int = LARGEST
     folder = fresh(to)
     with writing_folder(folder) as beside, Shards(beside, largest=largest) as shards:
         for split, samples in data.splits.items():
-            for sample, (suffix, found) in prepared(samples, lambda sample: _smaller(sample, side)):
+            for sample, (suffix, found) in in_order(samples, lambda sample: _smaller(sample, side)):
                 shards.add(split, {suffix: found, **_classes(sample, data.multilabel)})
         return shards.finish(
             labels=list(data.labels), multilabel=data.multilabel, side=side, source=data.source, digest=data.digest
@@ -135,14 +130,6 @@ def fresh(to: str | Path) -> Path:
     if folder.exists() and not is_sharded(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} holds something else than shards; choose another folder, or empty it")
     return folder
-
-
-def prepared(given: Sequence[Given], make: Callable[[Given], Made]) -> Iterator[tuple[Given, Made]]:
-    """Each of `given` with what `make` makes of it, in order; several are made at once, few are kept."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(given), PART):
-            part = given[start : start + PART]
-            yield from zip(part, pool.map(make, part), strict=True)
 
 
 def shrunk(picture: Image.Image, side: int) -> Image.Image:

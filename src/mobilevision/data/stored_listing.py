@@ -32,7 +32,7 @@ def list_stored(source: str, folder: Path) -> Listing:
         labels_of, names = _labels(rows.features[column])
         classes |= names
         for number, value in enumerate(rows.with_format(None)[column]):
-            entries.append(Entry(place / str(number), labels_of(value), split))
+            entries.append(Entry.of(place / str(number), labels_of(value), split))
     return Listing(source, folder, tuple(entries), frozenset(classes), warnings=tuple(warnings))
 
 
