@@ -139,7 +139,8 @@ def ours(arch: str) -> Step:
 
     def step(pictures: Tensor, targets: Tensor) -> None:
         scores = task.forward(learner.model, pictures.contiguous(memory_format=torch.channels_last))
-        learner.learn_(task.loss(scores, targets, smoothing=0.1), rate=1e-3, step=next(number))
+        learner.slope_(task.loss(scores, targets, smoothing=0.1))
+        learner.step_(rate=1e-3, step=next(number))
 
     return step
 

@@ -71,12 +71,12 @@ class Feeding:
         return replace(data, train=cached(Album.of(data.train), cache_folder(), side=side), cache=side)
 
     def _taught(self, task: Task, data: Data, network: Network, recipe: Recipe) -> Task:
-        if self.distilled:
-            return Replayed(task, open_replicas(self.distilled, data.labels))
-        if not self.teacher:
+        if not self.distilled and not self.teacher:
             return task
         if data.multilabel:
             raise UsageError("a teacher's probabilities are of one label a picture, and this data has several")
+        if self.distilled:
+            return Replayed(task, open_replicas(self.distilled, data.labels))
         teacher = open_teacher(self.teacher, labels=data.labels, weights=self.teacher_weights)
         return Distill(task, teacher, seen_by(network, recipe), self.temperature, self.soft)
 

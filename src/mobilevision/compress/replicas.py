@@ -26,6 +26,7 @@ from mobilevision.data.album import Sample
 from mobilevision.data.dataset import Data
 from mobilevision.data.loaders import drawing
 from mobilevision.data.pictures import decode, find_pictures, open_picture
+from mobilevision.data.policies import RandAugment
 from mobilevision.data.sharding import Shards, as_jpeg, fresh
 from mobilevision.errors import InputError, UsageError, nearest
 from mobilevision.files import writing_folder
@@ -56,7 +57,7 @@ class Form:
         """From a picture to a varied square of `size` pixels."""
         steps: list[Any] = [v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()]
         if self.magnitude:
-            steps.append(v2.RandAugment(num_ops=2, magnitude=self.magnitude))
+            steps += [RandAugment(self.magnitude), RandAugment(self.magnitude)]
         return v2.Compose(steps)
 
 
