@@ -323,6 +323,8 @@ def test_a_training_from_the_cache_sees_the_same_pictures(
     losses = [[line["train_loss"] for line in run.history()] for run in runs]
     assert losses[0] == losses[1]
     assert list((tmp_path / "kept" / "pictures").glob("*.pixels"))
+    with pytest.raises(UsageError, match=r"another cache \(39 there, 0 asked\)"):
+        fit(student(), data, recipe=RECIPE, to=tmp_path / "runTrue", workers=0)
 
 
 def test_the_verbs_prepare_and_train(data: Data, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
