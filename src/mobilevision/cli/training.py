@@ -9,13 +9,19 @@ from mobilevision.cli.answer import Answer
 from mobilevision.cli.options import (
     Arch,
     Batch,
+    Cache,
     Changes,
     Device,
+    Distilled,
     Epochs,
     Out,
     Recipe,
     Seed,
+    Soft,
     Task,
+    Teacher,
+    TeacherWeights,
+    Temperature,
     Weights,
     Workers,
     words,
@@ -56,6 +62,12 @@ def train(
     minutes: Annotated[float, typer.Option(min=0, help="Stop after so long; --resume goes on. 0 has no limit.")] = 0.0,
     log: Annotated[str, typer.Option(help="Where to write curves too, separated by commas: mlflow, wandb.")] = "",
     find_lr: Annotated[bool, typer.Option("--find-lr", help="Try learning rates, and train nothing.")] = False,
+    cache: Cache = False,
+    distilled: Distilled = "",
+    teacher: Teacher = "",
+    teacher_weights: TeacherWeights = None,
+    temperature: Temperature = 1.0,
+    soft: Soft = 1.0,
 ) -> Answer:
     """Train a network on checked data into a run folder.
 
@@ -64,6 +76,7 @@ def train(
     """
     from mobilevision.build import summary
     from mobilevision.build import train as go
+    from mobilevision.compress.feeding import Feeding
     from mobilevision.train.device import leads
     from mobilevision.train.position import Habits
 
@@ -90,6 +103,7 @@ def train(
             precision=precision,
             workers=workers,
             habits=habits,
+            feeding=Feeding(cache, distilled, teacher, teacher_weights, temperature, soft),
         )
     if not leads():  # one of several processes tells
         raise typer.Exit

@@ -1,1 +1,1 @@
-"""What makes a trained network smaller or faster: training with its rounding inside."""
+"""What makes a trained network smaller or faster: learning from a teacher, training with its rounding inside."""

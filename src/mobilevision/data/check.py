@@ -1,20 +1,19 @@
 """Looking at every picture of a data set before anything is trained on it."""
 
 import hashlib
-import io
-import os
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from mobilevision.data.content import content
 from mobilevision.data.dataset import Data, SetAside, name
 from mobilevision.data.folders import list_source
 from mobilevision.data.listing import Entry, Listing
 from mobilevision.data.pictures import decode
-from mobilevision.data.split import divide, shown
+from mobilevision.data.several import in_order
+from mobilevision.data.split import divide, repeated, shown
 from mobilevision.errors import InputError
 
 IMBALANCE = 5  # times as many pictures in the largest class as in the smallest, from where it is worth a word
@@ -41,13 +40,13 @@ def check(source: str | Path, *, seed: int = 0, validation: float = 0.2) -> Data
         InputError: if nothing is left to train on, or fewer than two classes.
     """
     listing = list_source(source)
-    # Pillow warns of much that does no harm; what does comes as a reason. Decoding and hashing let other threads run.
-    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        looked = list(pool.map(_look, [entry.file for entry in listing.entries]))
-    contents = {entry.file: digest for entry, (digest, _) in zip(listing.entries, looked, strict=True)}
-    unread = [
-        SetAside(entry.file, reason) for entry, (_, reason) in zip(listing.entries, looked, strict=True) if reason
-    ]
+    contents: dict[Entry, bytes] = {}
+    unread = []
+    with warnings.catch_warnings(action="ignore"):  # Pillow warns of much that does no harm; what does is a reason
+        for entry, (digest, reason) in in_order(listing.entries, _look):
+            contents[entry] = digest
+            if reason:
+                unread.append(SetAside(entry.file, reason))
     listing = _without(listing, unread)
     listing = _without(listing, _conflicts(listing, contents))
     listing = _without(listing, _leaks(listing, contents))
@@ -56,34 +55,37 @@ def check(source: str | Path, *, seed: int = 0, validation: float = 0.2) -> Data
     return replace(data, warnings=(*data.warnings, *_imbalance(data)))
 
 
-def _look(file: Path) -> tuple[str, str]:
+def _look(entry: Entry) -> tuple[bytes, str]:
     """The hash of the file's bytes and, if it cannot be used, the reason."""
     try:
-        content = file.read_bytes()
+        found = content(entry.file)
+        decode(found, least=SMALL)
     except OSError as error:
-        return "", f"it cannot be opened: {error.strerror or error}"
-    try:
-        decode(io.BytesIO(content), least=SMALL)
+        return b"", f"it cannot be opened: {error.strerror or error}"
     except InputError as error:
-        return "", str(error)
-    return hashlib.sha256(content).hexdigest(), ""
+        return b"", str(error)
+    return hashlib.blake2b(found, digest_size=16).digest(), ""
 
 
 def _without(listing: Listing, bad: Sequence[SetAside]) -> Listing:
+    if not bad:
+        return listing
     files = {each.file for each in bad}
     entries = tuple(entry for entry in listing.entries if entry.file not in files)
     return replace(listing, entries=entries, set_aside=(*listing.set_aside, *bad))
 
 
-def _alike(listing: Listing, contents: Mapping[Path, str]) -> list[list[Entry]]:
+def _alike(listing: Listing, contents: Mapping[Entry, bytes]) -> list[list[Entry]]:
     """Pictures of the same bytes, those of train first."""
-    groups: dict[str, list[Entry]] = defaultdict(list)
-    for entry in sorted(listing.entries, key=lambda entry: (RANKS[entry.split], entry.file)):
-        groups[contents[entry.file]].append(entry)
-    return [group for group in groups.values() if len(group) > 1]
+    copied = repeated(contents[entry] for entry in listing.entries)
+    groups: dict[bytes, list[Entry]] = defaultdict(list)
+    several = [entry for entry in listing.entries if contents[entry] in copied]
+    for entry in sorted(several, key=lambda entry: (RANKS[entry.split], entry.file)):
+        groups[contents[entry]].append(entry)
+    return list(groups.values())
 
 
-def _conflicts(listing: Listing, contents: Mapping[Path, str]) -> list[SetAside]:
+def _conflicts(listing: Listing, contents: Mapping[Entry, bytes]) -> list[SetAside]:
     bad = []
     for group in _alike(listing, contents):
         kinds = sorted({" and ".join(entry.labels) or "no label" for entry in group})
@@ -94,7 +96,7 @@ def _conflicts(listing: Listing, contents: Mapping[Path, str]) -> list[SetAside]
     return bad
 
 
-def _leaks(listing: Listing, contents: Mapping[Path, str]) -> list[SetAside]:
+def _leaks(listing: Listing, contents: Mapping[Entry, bytes]) -> list[SetAside]:
     return [
         SetAside(entry.file, f"it is a copy of {name(group[0].file, listing.root)}, which is kept")
         for group in _alike(listing, contents)
@@ -103,7 +105,7 @@ def _leaks(listing: Listing, contents: Mapping[Path, str]) -> list[SetAside]:
     ]
 
 
-def _copies(listing: Listing, contents: Mapping[Path, str]) -> list[str]:
+def _copies(listing: Listing, contents: Mapping[Entry, bytes]) -> list[str]:
     copies = [name(entry.file, listing.root) for group in _alike(listing, contents) for entry in group[1:]]
     if not copies:
         return []

@@ -44,6 +44,8 @@ class Data:
         warnings: what a person should know, a sentence each.
         multilabel: whether a picture may have several labels or none.
         seed: what the split was drawn with, where there was none.
+        cache: pixels of the short side that larger training pictures were resized to when they were kept decoded;
+            0 if they are read from their files.
     """
 
     source: str
@@ -56,6 +58,7 @@ class Data:
     warnings: tuple[str, ...] = ()
     multilabel: bool = False
     seed: int = 0
+    cache: int = 0
 
     @property
     def splits(self) -> dict[str, Sequence[Sample]]:
@@ -121,6 +124,7 @@ class Data:
             "labels": list(self.labels),
             "multilabel": self.multilabel,
             "seed": self.seed,
+            "cache": self.cache,
             "digest": self.digest,
             "pictures": {split: len(samples) for split, samples in self.splits.items()},
             "counts": self.counts(),

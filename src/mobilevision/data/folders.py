@@ -1,13 +1,26 @@
-"""Reading a data set: class folders, a CSV file, or a sample that comes with a package."""
+"""Reading a data set: class folders, a CSV file, shards, a data set on disk, or a sample that comes with a package."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from mobilevision.data.dataset import Data, Sample, SetAside
 from mobilevision.data.listing import Listing, list_folder
 from mobilevision.data.samples import PREFIX, sample_folder
+from mobilevision.data.shard_listing import PREFIX as PREFIX_OF_SHARDS
+from mobilevision.data.shard_listing import list_shards
+from mobilevision.data.shards import is_sharded
 from mobilevision.data.split import divide
+from mobilevision.data.stored import is_stored
+from mobilevision.data.stored_listing import list_stored
 from mobilevision.data.table import list_table
 from mobilevision.errors import UsageError
+
+FOLDERS: tuple[tuple[Callable[[Path], bool], Callable[[str, Path], Listing]], ...] = (
+    (is_sharded, list_shards),
+    (is_stored, list_stored),
+    (Path.is_dir, list_folder),
+)
+"""What a folder may be, and how it is listed then; the first that holds."""
 
 __all__ = ["Data", "Sample", "SetAside", "list_source", "read_data"]
 
@@ -17,7 +30,8 @@ def read_data(source: str | Path, *, seed: int = 0, validation: float = 0.2) -> 
 
     Args:
         source: a folder of class folders, with or without train, val and test above them; a CSV file
-            (`mobilevision.data.table`); or `sample:digits`.
+            (`mobilevision.data.table`); a folder of shards (`mobilevision.data.shards`), with `shards:` before it if it
+            has no index of ours; a folder that `datasets` has saved; or `sample:digits`.
         seed: what a split is drawn with where there is none.
         validation: share of the training pictures that is cut off where there is no validation split.
 
@@ -40,8 +54,12 @@ def list_source(source: str | Path) -> Listing:
     if text.startswith(PREFIX):
         return list_folder(text, sample_folder(text.removeprefix(PREFIX)))
     path = Path(source).expanduser().absolute()  # so that a run can be measured again from elsewhere
-    if path.is_dir():
-        return list_folder(str(path), path)
+    if text.startswith(PREFIX_OF_SHARDS):
+        folder = Path(text.removeprefix(PREFIX_OF_SHARDS)).expanduser().absolute()
+        return list_shards(f"{PREFIX_OF_SHARDS}{folder}", folder)
+    for there, reader in FOLDERS:
+        if path.is_dir() and there(path):
+            return reader(str(path), path)
     if path.is_file():
         return list_table(str(path), path)
     raise UsageError(f"there is no data at {source}; give a folder of class folders, a CSV file, or sample:digits")

@@ -1,7 +1,10 @@
 """What a source lists, before it is split and turned into numbers: class folders."""
 
+import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from mobilevision.data.dataset import SetAside
 from mobilevision.data.pictures import SUFFIXES, files_under, named_as_picture, visible
@@ -10,19 +13,32 @@ from mobilevision.errors import InputError
 SPLITS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A picture as its source lists it.
+    """A picture as its source lists it; there may be millions, so it is kept short.
 
     Attributes:
-        file: where the picture is.
+        folder: where the picture is; pictures of one folder share it.
+        name: of the file, in the folder.
         labels: names of what it shows, sorted.
         split: "train", "validation" or "test"; empty if the source does not say.
     """
 
-    file: Path
+    folder: str
+    name: str
     labels: tuple[str, ...]
     split: str = ""
+
+    @classmethod
+    def of(cls, file: Path, labels: tuple[str, ...], split: str = "") -> Self:
+        """The entry of a file."""
+        folder, name = os.path.split(file)
+        return cls(sys.intern(folder), name, labels, split)
+
+    @property
+    def file(self) -> Path:
+        """Where the picture is."""
+        return Path(self.folder, self.name)
 
 
 @dataclass(frozen=True)
@@ -93,17 +109,18 @@ def _add_classes(found: _Found, folder: Path, *, split: str) -> None:
     for path in visible(folder):
         if path.is_dir():
             found.classes.add(path.name)
+            labels = (path.name,)
             for file in files_under(path):
-                _add_file(found, file, label=path.name, split=split)
+                _add_file(found, file, labels=labels, split=split)
         elif named_as_picture(path):
             found.set_aside.append(SetAside(path, "it lies outside the class folders, so its label is not known"))
 
 
-def _add_file(found: _Found, file: Path, *, label: str, split: str) -> None:
+def _add_file(found: _Found, file: Path, *, labels: tuple[str, ...], split: str) -> None:
     if not file.is_file():
         found.set_aside.append(SetAside(file, "it is a link that leads nowhere, or no regular file"))
     elif not named_as_picture(file):
         kind = f"a {file.suffix} file" if file.suffix else "a file without a suffix"
         found.set_aside.append(SetAside(file, f"{kind} is not a picture that is read here ({' '.join(SUFFIXES)})"))
     else:
-        found.entries.append(Entry(file, (label,), split))
+        found.entries.append(Entry.of(file, labels, split))

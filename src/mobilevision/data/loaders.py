@@ -158,7 +158,7 @@ class Order(Sampler[Draw]):
     def __iter__(self) -> Iterator[Draw]:
         epoch = self.pictures.next.epoch
         seen: Counter[int] = Counter()
-        for part in self._places(_generator(self.pictures.seed, epoch)).split(PART):  # type: ignore[no-untyped-call]
+        for part in self._places(seeded(self.pictures.seed, epoch)).split(PART):  # type: ignore[no-untyped-call]
             for place in part.tolist():
                 yield Draw(place, epoch, seen[place])
                 if self.weights is not None or self.repeats > 1:  # else none comes again
@@ -319,7 +319,8 @@ def _number(*key: int) -> int:
     return int.from_bytes(hashlib.blake2b(repr(key).encode(), digest_size=8).digest(), "big") >> 1
 
 
-def _generator(*key: int) -> torch.Generator:
+def seeded(*key: int) -> torch.Generator:
+    """A generator that draws from `key` alone."""
     return torch.Generator().manual_seed(_number(*key))
 
 

@@ -6,11 +6,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from mobilevision.data.content import content
 from mobilevision.data.jpeg import decode_plain
 from mobilevision.errors import InputError, UsageError
 
@@ -39,7 +39,8 @@ def open_picture(path: str | Path, *, least: int | None = None) -> Image.Image:
     """The picture in a JPEG, PNG, WebP, BMP or TIFF file: upright, RGB, transparent parts on white.
 
     Args:
-        path: the file; its content decides, not its suffix. Of several frames or pages the first is taken.
+        path: the file, which may lie in a shard or in a data set on disk (`mobilevision.data.content`); its content
+            decides, not its suffix. Of several frames or pages the first is taken.
         least: pixels; a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, which is much faster, as long as both
             sides keep this many. None decodes it whole.
 
@@ -47,24 +48,22 @@ def open_picture(path: str | Path, *, least: int | None = None) -> Image.Image:
         InputError: if it cannot be read; says why.
     """
     try:
-        with Path(path).open("rb") as file:
-            return decode(file, least=least)
+        return decode(content(Path(path)), least=least)
     except InputError as error:
         raise InputError(f"{path} cannot be used: {error}") from error
     except OSError as error:
         raise InputError(f"{path} cannot be opened: {error.strerror or error}") from error
 
 
-def decode(file: BinaryIO, *, least: int | None = None) -> Image.Image:
-    """As `open_picture`, from an open file; the error is the reason alone, without the name of the file."""
-    content = file.read()
-    if not content:
+def decode(file: bytes, *, least: int | None = None) -> Image.Image:
+    """As `open_picture`, from the bytes of the file; the error is the reason alone, without the name of the file."""
+    if not file:
         raise InputError("it is empty (0 bytes)")
     try:
-        if image := decode_plain(content, least=least):
+        if image := decode_plain(file, least=least):
             _check_sides(*image.size)
             return image
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(file), formats=FORMATS) as image:
             _check_sides(*image.size)
             if least is not None:
                 image.draft(None, (least, least))  # None keeps the mode
@@ -120,7 +119,8 @@ def files_under(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[
     """
     here = folder.resolve()
     above = above | {here, *here.parents}
-    for path in visible(folder):
+    for name in _names(folder):  # a Path for each at once would take ten times the memory
+        path = folder / name
         if not path.is_dir():
             yield path
         elif path.resolve() not in above:
@@ -133,16 +133,20 @@ def visible(folder: Path) -> list[Path]:
     Raises:
         InputError: if the folder cannot be read.
     """
-    try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208  # a Path for each hidden file would only be dropped again
-    except OSError as error:
-        raise InputError(f"{folder} cannot be read: {error.strerror}") from error
-    return [folder / name for name in names if not name.startswith(".") and name.lower() not in LITTER]
+    return [folder / name for name in _names(folder)]
 
 
 def named_as_picture(path: Path) -> bool:
     """Whether the suffix is that of a picture that is read here."""
     return path.suffix.lower() in SUFFIXES
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208  # a Path for each hidden file would only be dropped again
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}") from error
+    return [name for name in names if not name.startswith(".") and name.lower() not in LITTER]
 
 
 def _check_sides(width: int, height: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -77,7 +76,7 @@ def repeated(seen: Seen) -> SceneListing:
 def _look(entry: Entry) -> Look:
     try:
         content = entry.file.read_bytes()
-        size = decode(io.BytesIO(content)).size
+        size = decode(content).size
     except OSError as error:
         return Look("", (0, 0), f"it cannot be opened: {error.strerror or error}")
     except InputError as error:

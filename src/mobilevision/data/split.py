@@ -1,8 +1,8 @@
 """From a listing to a data set: who trains, who validates, and which number each label has."""
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ SHOWN = 5  # of a long list of names or reasons
 
 
 def divide(
-    listing: Listing, *, seed: int = 0, validation: float = 0.2, contents: Mapping[Path, str] | None = None
+    listing: Listing, *, seed: int = 0, validation: float = 0.2, contents: Mapping[Entry, bytes] | None = None
 ) -> Data:
     """The data set of a listing; where nothing is listed for validation, a part of train is cut off for it.
 
@@ -60,6 +60,15 @@ def divide(
         multilabel=multilabel,
         seed=seed,
     )
+
+
+def repeated(words: Iterable[bytes]) -> set[bytes]:
+    """Those that come more than once."""
+    seen: set[bytes] = set()
+    again: set[bytes] = set()
+    for word in words:
+        (again if word in seen else seen).add(word)
+    return again
 
 
 def shown(names: Sequence[str]) -> str:
@@ -122,7 +131,7 @@ def _absences(listing: Listing, labels: Sequence[str], validation: Sequence[Samp
 class _Cut:
     root: Path
     seed: int
-    contents: Mapping[Path, str]
+    contents: Mapping[Entry, bytes]
 
     def cut(self, train: Sequence[Entry], share: float) -> tuple[list[Entry], list[Entry]]:
         """What stays in train, and the share that is cut off; each label keeps a picture in train."""
@@ -132,21 +141,27 @@ class _Cut:
         for stratum, group in groups:
             sizes[stratum] += len(group)
         wanted = {stratum: max(1, round(size * share)) for stratum, size in sizes.items()}
-        gone: set[Path] = set()
+        gone: set[Entry] = set()
         for stratum, group in groups:
             taken = Counter(label for entry in group for label in entry.labels)
             if wanted[stratum] > 0 and all(left[label] > count for label, count in taken.items()):
                 wanted[stratum] -= len(group)
                 left -= taken
-                gone |= {entry.file for entry in group}
-        return [each for each in train if each.file not in gone], [each for each in train if each.file in gone]
+                gone.update(group)
+        return [each for each in train if each not in gone], [each for each in train if each in gone]
 
     def _groups(self, train: Sequence[Entry], counts: Mapping[str, int]) -> list[tuple[str, list[Entry]]]:
         """Pictures of the same bytes with their rarest label, in the order in which they are cut off."""
-        alike: dict[str, list[Entry]] = defaultdict(list)
+        alike: dict[bytes, list[Entry]] = {}
+        alone: list[list[Entry]] = []
+        copied = repeated(self.contents.get(entry, b"") for entry in train)
         for entry in train:
-            alike[self.contents.get(entry.file, str(entry.file))].append(entry)
-        groups = sorted(alike.values(), key=lambda group: self._lot(group[0]))
+            content = self.contents.get(entry, b"")
+            if content in copied and content:
+                alike.setdefault(content, []).append(entry)
+            else:
+                alone.append([entry])
+        groups = sorted([*alike.values(), *alone], key=lambda group: self._lot(group[0]))
         return [(min(group[0].labels, key=lambda text: (counts[text], text), default=""), group) for group in groups]
 
     def _lot(self, entry: Entry) -> bytes:

@@ -50,7 +50,7 @@ def _listing(source: str, path: Path, seen: dict[str, tuple[set[str], set[str]]]
         elif len(splits) > 1:
             set_aside.append(SetAside(file, f"{path.name} puts it into two splits"))
         else:
-            entries.append(Entry(file, tuple(sorted(labels)), next(iter(splits))))
+            entries.append(Entry.of(file, tuple(sorted(labels)), next(iter(splits))))
     used = {label for labels, _ in seen.values() for label in labels}
     return Listing(source, root, tuple(entries), frozenset(classes | used), tuple(set_aside))
 

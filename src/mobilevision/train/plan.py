@@ -65,10 +65,12 @@ class Plan:
 
     def _compare(self, run: Run) -> None:
         asked = {"architecture": self.arch.digest, "seed": self.seed, "data": self.data.digest}
+        asked["cache"] = self.data.cache
         stands = {
             "architecture": run.arch.digest,
             "data": run.read("data")["digest"],
             "seed": run.read("environment")["seed"],
+            "cache": run.read("data").get("cache", 0),
         }
         there = {"task": run.read("task"), "recipe": Recipe.read(run.read("recipe")).facts()}
         for name, facts in there.items():

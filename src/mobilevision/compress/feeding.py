@@ -1,0 +1,90 @@
+"""What a training is fed with beside its data: a cache, replicas, a teacher."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mobilevision.compress.distill import Distill
+from mobilevision.compress.mixture import Replayed, open_replicas
+from mobilevision.compress.teacher import open_teacher
+from mobilevision.data.album import Album
+from mobilevision.data.cache import cached
+from mobilevision.data.dataset import Data
+from mobilevision.errors import UsageError
+from mobilevision.network import Network
+from mobilevision.tasks.base import Task
+from mobilevision.tasks.catalog import make_task
+from mobilevision.train.feed import augmentation
+from mobilevision.train.plan import seen_by
+from mobilevision.train.recipe import Recipe
+
+ENLARGED = 1.5
+"""Sides of a cached picture as a multiple of the network's, if small crops would ask for more."""
+
+
+@dataclass(frozen=True)
+class Feeding:
+    """What else a network learns from.
+
+    Attributes:
+        cache: whether the training pictures are kept decoded in the folder that MOBILEVISION_CACHE names, else in
+            ~/.cache/mobilevision.
+        distilled: folders of replicas with their ratios, as "D1:1,D2:2"; they take the place of the training pictures.
+        teacher: who is asked while the student trains; see `open_teacher`.
+        teacher_weights: what the teacher is loaded with.
+        temperature: that softens what the teacher says.
+        soft: share of the teacher in the loss; the rest is the labels'.
+    """
+
+    cache: bool = False
+    distilled: str = ""
+    teacher: str = ""
+    teacher_weights: str | None = None
+    temperature: float = 1.0
+    soft: float = 1.0
+
+    def fed(self, data: Data, task: str, *, network: Network, recipe: Recipe) -> tuple[Data, Task | str]:
+        """The data and the task of a training, with all of this in them.
+
+        Raises:
+            UsageError: if this cannot be had together, or not for this task.
+            InputError: if the teacher or the replicas have other classes.
+        """
+        if self == PLAIN:
+            return data, task
+        if task != "classify":
+            raise UsageError(f"a cache and a teacher are for the task classify, not for {task}; leave them out")
+        if self.teacher and self.distilled:
+            raise UsageError("a student has replicas or a teacher, not both; leave one out")
+        if self.cache and self.distilled:
+            raise UsageError("replicas are read from their shards, without a cache; leave one out")
+        asked = make_task(task, data.labels, multilabel=data.multilabel)
+        return self._kept(data, network, recipe), self._taught(asked, data, network, recipe)
+
+    def _kept(self, data: Data, network: Network, recipe: Recipe) -> Data:
+        if not self.cache:
+            return data
+        preprocessing = seen_by(network, recipe)
+        side = min(augmentation(recipe).least(preprocessing), round(ENLARGED * max(preprocessing.size)))
+        return replace(data, train=cached(Album.of(data.train), cache_folder(), side=side), cache=side)
+
+    def _taught(self, task: Task, data: Data, network: Network, recipe: Recipe) -> Task:
+        if not self.distilled and not self.teacher:
+            return task
+        if data.multilabel:
+            raise UsageError("a teacher's probabilities are of one label a picture, and this data has several")
+        if self.distilled:
+            return Replayed(task, open_replicas(self.distilled, data.labels))
+        teacher = open_teacher(self.teacher, labels=data.labels, weights=self.teacher_weights)
+        return Distill(task, teacher, seen_by(network, recipe), self.temperature, self.soft)
+
+
+PLAIN = Feeding()
+"""The data alone."""
+
+
+def cache_folder() -> Path:
+    """Where decoded pictures are kept."""
+    return Path(os.environ.get("MOBILEVISION_CACHE") or "~/.cache/mobilevision").expanduser() / "pictures"
