@@ -137,11 +137,15 @@ class MixedReplicas(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, draw: Draw) -> tuple[Tensor, Tensor]:
         """The picture, (C, H, W) float32, and the teacher's probabilities, (classes,) float32."""
-        number = int(np.searchsorted(self.starts, draw.place, side="right")) - 1
-        file = Path(self.albums[number].file(draw.place - int(self.starts[number])))
+        file = self.file(draw.place)
         picture, said = open_picture(file), read_soft(file)
         with drawing(self.seed, *draw):
             return self.transform(picture), said
+
+    def file(self, place: int) -> Path:
+        """The file of the replica at a place."""
+        number = int(np.searchsorted(self.starts, place, side="right")) - 1
+        return Path(self.albums[number].file(place - int(self.starts[number])))
 
 
 class MixedOrder(Order):

@@ -99,8 +99,9 @@ class IntegerProof:
 
     @property
     def passed(self) -> bool:
-        """Whether the file may be used."""
-        return bool(np.isfinite(self.divergence)) and 100 * (self.accuracy_torch - self.accuracy) <= self.limit + 1e-9
+        """Whether the file may be used: it may lose `limit` points, or one picture where there are so few."""
+        allowed = max(self.limit / 100, 1 / self.pictures) if self.limit else 0.0
+        return bool(np.isfinite(self.divergence)) and self.accuracy_torch - self.accuracy <= allowed + 1e-9
 
     def facts(self) -> dict[str, Any]:
         """As plain JSON."""
