@@ -15,7 +15,7 @@ COLUMNS = 4
 
 
 def columns_as_channels(network: nn.Module) -> nn.Module:
-    """A copy whose first convolution reads four columns at a time, if it is the 3x3 one of stride 2 of every zoo network.
+    """A copy whose first convolution reads four columns at a time, if it is 3x3 with stride 2, as in all of the zoo.
 
     Args:
         network: as `deployable` gives it.
