@@ -34,8 +34,8 @@ class PlainGridAttention(nn.Module):
             x = x.reshape(n * rows, side, side * cols, c).permute(0, 3, 1, 2)
 
         q, k, v = (self._grids(part) for part in (self.query(x), self.key(x), x))
-        near = ((q * self.temperature) @ k.transpose(1, 2)).softmax(-1)  # (grids * heads, pixels, pixels)
-        y = (near @ v).reshape(n * rows, -1, side * side, self.head).transpose(1, 2)
+        near = torch.bmm(q * self.temperature, k.transpose(1, 2)).softmax(-1)  # (grids * heads, pixels, pixels)
+        y = torch.bmm(near, v).reshape(n * rows, -1, side * side, self.head).transpose(1, 2)
 
         if rows > 1:
             y = y.reshape(n, rows, side, -1).transpose(1, 2)
@@ -62,6 +62,25 @@ class PlainChannelNorm(nn.Module):
         far = x - x.mean(-1, keepdim=True)
         near = torch.rsqrt((far * far).mean(-1, keepdim=True) + self.eps)
         return (far * near * self.weight + self.bias).permute(0, 3, 1, 2)
+
+
+class ConvolutionalChannelNorm(nn.Module):
+    """A `ChannelNorm` whose means are 1x1 convolutions to one channel. Keeps the shape.
+
+    For runtimes whose delegate takes means over height and width alone.
+    """
+
+    def __init__(self, norm: PlainChannelNorm) -> None:
+        super().__init__()
+        channels, self.eps = norm.weight.shape[0], norm.eps
+        self.weight, self.bias = (nn.Parameter(each.detach()[:, None, None]) for each in (norm.weight, norm.bias))
+        self.mean = Conv2d(channels, 1, 1, bias=False, device=norm.weight.device, dtype=norm.weight.dtype)
+        nn.init.constant_(self.mean.weight, 1 / channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: (N, C, H, W) -> the same."""
+        far = x - self.mean(x)
+        return far * torch.rsqrt(self.mean(far * far) + self.eps) * self.weight + self.bias
 
 
 def _part(conv: Conv2d, i: int) -> Conv2d:
