@@ -80,7 +80,8 @@ class ConvolutionalChannelNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (N, C, H, W) -> the same."""
         far = x - self.mean(x)
-        return far * torch.rsqrt(self.mean(far * far) + self.eps) * self.weight + self.bias
+        y: Tensor = far * torch.rsqrt(self.mean(far * far) + self.eps) * self.weight + self.bias
+        return y
 
 
 def _part(conv: Conv2d, i: int) -> Conv2d:

@@ -64,7 +64,7 @@ class ColumnsAsChannels(nn.Module):
             plain: Tensor = self.plain(x)
             return plain
         x = x.permute(0, 2, 3, 1).reshape(n, h, w // COLUMNS, -1).permute(0, 3, 1, 2)
-        y = self.wide(F.pad(x, (self.before, 1 - self.before) * 2))  # (N, 2 * cout, H / 2, W / 4)
+        y: Tensor = self.wide(F.pad(x, (self.before, 1 - self.before) * 2))  # (N, 2 * cout, H / 2, W / 4)
         return y.permute(0, 2, 3, 1).reshape(n, h // 2, w // 2, -1).permute(0, 3, 1, 2)
 
 
