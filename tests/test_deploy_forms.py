@@ -72,14 +72,14 @@ def test_an_int8_tflite_of_emo_is_one_piece_of_the_delegate(tmp_path: Path) -> N
     from mobilevision.deploy import litert
     from mobilevision.deploy.base import INT8
     from mobilevision.deploy.litert_int8 import quantize
-    from mobilevision.deploy.ranges import minmax
+    from mobilevision.deploy.ranges import Rounding, minmax
 
     torch.manual_seed(0)
     exact, file = tmp_path / "exact.tflite", tmp_path / "emo.tflite"
     network = deployable(Network(zoo.arch("emo_1m"), 4).eval())
     litert.export(network, (3, 64, 64), {"labels": []}, exact, INT8)
     pictures = np.random.default_rng(0).standard_normal((2, 3, 64, 64)).astype(np.float32)
-    quantize(exact, pictures, file, estimator=minmax)
+    quantize(exact, pictures, file, Rounding(minmax))
 
     interpreter = Interpreter(model_path=str(file), num_threads=1)
     interpreter.allocate_tensors()
