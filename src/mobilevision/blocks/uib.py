@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from mobilevision.blocks.base import Block
@@ -116,6 +117,6 @@ class MultiQuery(nn.Module):
         n, _, h, w = x.shape
         q = self.query(x).permute(0, 2, 3, 1).reshape(n, h * w * self.heads, self.dim)
         k, v = (part(x).permute(0, 2, 3, 1).flatten(1, 2) for part in (self.key, self.value))  # (N, hw, dim)
-        near = ((q * self.temperature) @ k.transpose(1, 2)).softmax(-1)  # (N, HW * heads, hw)
-        y: Tensor = self.project((near @ v).reshape(n, h, w, -1).permute(0, 3, 1, 2))
+        near = torch.bmm(q * self.temperature, k.transpose(1, 2)).softmax(-1)  # (N, HW * heads, hw)
+        y: Tensor = self.project(torch.bmm(near, v).reshape(n, h, w, -1).permute(0, 3, 1, 2))
         return y

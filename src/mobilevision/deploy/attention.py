@@ -11,15 +11,16 @@ from mobilevision.layers import ChannelNorm, Conv2d
 class PlainGridAttention(nn.Module):
     """A `GridAttention` that reads a map as phones hold it, channels last. Keeps the shape (N, C, H, W).
 
-    Queries, keys and values lie behind one another in the channels, so that one transpose makes all of them rows of
-    their own grid and head, and one brings the result back. A grid that spans the whole map needs no more; else one
-    before and one after gather the rows of each grid. No tensor has more than five axes: Core ML allows no more.
+    Queries and keys have a convolution each, so that nothing is cut out of a map, and one transpose each makes queries,
+    keys and values the rows of their own grid and head; one brings the result back. A grid that spans the whole map
+    needs no more; else one before and one after gather the rows of each grid. No tensor has more than five axes: Core
+    ML allows no more.
     """
 
     def __init__(self, attention: GridAttention) -> None:
         super().__init__()
         self.head, self.window, self.temperature = attention.head, attention.window, attention.temperature
-        self.qk: Conv2d = attention.qk
+        self.query, self.key = (_part(attention.qk, i) for i in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (N, C, H, W) -> the same."""
@@ -32,23 +33,20 @@ class PlainGridAttention(nn.Module):
             x = x.permute(0, 2, 3, 1).reshape(n, side, rows, -1).transpose(1, 2)
             x = x.reshape(n * rows, side, side * cols, c).permute(0, 3, 1, 2)
 
-        qkv = torch.cat((self.qk(x), x), dim=1).permute(0, 2, 3, 1)  # (N * rows, side, side * cols, 3 * C)
-        qkv = qkv.reshape(n * rows, side * side, -1, self.head).transpose(1, 2)
-        y = self._mixed(qkv.reshape(n * rows * cols, 3, -1, side * side * self.head))
-        y = y.reshape(n * rows, -1, side * side, self.head).transpose(1, 2)  # (N * rows, pixels, cols * heads, head)
+        q, k, v = (self._grids(part) for part in (self.query(x), self.key(x), x))
+        near = torch.bmm(q * self.temperature, k.transpose(1, 2)).softmax(-1)  # (grids * heads, pixels, pixels)
+        y = torch.bmm(near, v).reshape(n * rows, -1, side * side, self.head).transpose(1, 2)
 
         if rows > 1:
             y = y.reshape(n, rows, side, -1).transpose(1, 2)
         y = y.reshape(n, rows * side, cols * side, c).permute(0, 3, 1, 2)
         return y[:, :, :h, :w] if down or right else y
 
-    def _mixed(self, qkv: Tensor) -> Tensor:
-        """Shape: (grids, 3, heads, pixels * head) -> (grids * heads, pixels, head)."""
+    def _grids(self, x: Tensor) -> Tensor:
+        """Shape: (N * rows, C, side, side * cols) -> (grids * heads, pixels, head)."""
         pixels = self.window**2
-        q, k, v = (part.reshape(-1, pixels, self.head) for part in qkv.unbind(1))
-        near = ((q * self.temperature) @ k.transpose(1, 2)).softmax(-1)  # (grids * heads, pixels, pixels)
-        y: Tensor = near @ v
-        return y
+        x = x.permute(0, 2, 3, 1).reshape(x.shape[0], pixels, -1, self.head)  # (N * rows, pixels, cols * heads, head)
+        return x.transpose(1, 2).reshape(-1, pixels, self.head)
 
 
 class PlainChannelNorm(nn.Module):
@@ -64,3 +62,34 @@ class PlainChannelNorm(nn.Module):
         far = x - x.mean(-1, keepdim=True)
         near = torch.rsqrt((far * far).mean(-1, keepdim=True) + self.eps)
         return (far * near * self.weight + self.bias).permute(0, 3, 1, 2)
+
+
+class ConvolutionalChannelNorm(nn.Module):
+    """A `ChannelNorm` whose means are 1x1 convolutions to one channel. Keeps the shape.
+
+    For runtimes whose delegate takes means over height and width alone.
+    """
+
+    def __init__(self, norm: PlainChannelNorm) -> None:
+        super().__init__()
+        channels, self.eps = norm.weight.shape[0], norm.eps
+        self.weight, self.bias = (nn.Parameter(each.detach()[:, None, None]) for each in (norm.weight, norm.bias))
+        self.mean = Conv2d(channels, 1, 1, bias=False, device=norm.weight.device, dtype=norm.weight.dtype)
+        nn.init.constant_(self.mean.weight, 1 / channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: (N, C, H, W) -> the same."""
+        far = x - self.mean(x)
+        y: Tensor = far * torch.rsqrt(self.mean(far * far) + self.eps) * self.weight + self.bias
+        return y
+
+
+def _part(conv: Conv2d, i: int) -> Conv2d:
+    """One half of a 1x1 convolution's outputs."""
+    outputs = conv.out_channels // 2
+    part = Conv2d(conv.in_channels, outputs, 1, device=conv.weight.device, dtype=conv.weight.dtype)
+    chosen = slice(i * outputs, (i + 1) * outputs)
+    part.weight, part.bias = nn.Parameter(conv.weight[chosen].clone()), None
+    if conv.bias is not None:
+        part.bias = nn.Parameter(conv.bias[chosen].clone())
+    return part

@@ -216,7 +216,7 @@ def through_file(
         channels, height, width = pictures.shape[1:]
         with tempfile.TemporaryDirectory() as folder:
             exact = Path(folder) / f"exact{to.suffix}"
-            export(network, (channels, height, width), card, exact, FP32)
+            export(network, (channels, height, width), card, exact, INT8)
             return rounded(exact, pictures, to, how)
 
     return quantize

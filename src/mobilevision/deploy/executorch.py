@@ -39,7 +39,7 @@ def export(
         to: where to write.
         precision: of `EXECUTORCH.precisions`.
     """
-    _write(network.eval(), shape, card, to)
+    _write(_norms_as_convolutions(network.eval()), shape, card, to)
 
 
 def quantize(network: nn.Module, pictures: Array, card: dict[str, Any], to: Path, how: Rounding) -> dict[int, float]:
@@ -60,6 +60,19 @@ def _write(network: nn.Module, shape: tuple[int, int, int], card: dict[str, Any]
     told = {"card": json.dumps(card, ensure_ascii=False), "labels": list(card["labels"])}
     lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()], constant_methods=told)
     to.write_bytes(lowered.to_executorch().buffer)
+
+
+def _norms_as_convolutions(network: nn.Module) -> nn.Module:
+    """A copy whose layer norms stay in the delegate, which takes no mean over channels."""
+    from copy import deepcopy
+
+    from mobilevision.deploy.attention import ConvolutionalChannelNorm, PlainChannelNorm
+
+    copy = deepcopy(network)
+    for name, part in list(copy.named_modules()):
+        if isinstance(part, PlainChannelNorm):
+            copy.set_submodule(name, ConvolutionalChannelNorm(part))
+    return copy
 
 
 def operators(file: Path) -> tuple[str, ...]:

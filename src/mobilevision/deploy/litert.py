@@ -30,7 +30,7 @@ def export(
         shape: channels, height and width of a picture.
         card: what the file says of itself, plain JSON; `card["labels"]` becomes labels.txt.
         to: where to write.
-        precision: of `LITERT.precisions`.
+        precision: of `LITERT.precisions`; with int8 the file is in fp32 still, in the form that `quantize` rounds.
 
     Raises:
         ShortfallError: if the converter left a transpose between the image and the first layer.
@@ -39,7 +39,10 @@ def export(
     import torch
 
     from mobilevision.deploy.prepare import ChannelsLast
+    from mobilevision.deploy.stem import columns_as_channels
 
+    if precision == INT8:
+        network = columns_as_channels(network)
     channels, height, width = shape
     image = torch.zeros(1, height, width, channels)
     litert_torch.convert(ChannelsLast(network).eval(), sample_kwargs={"image": image}).export(str(to))

@@ -14,6 +14,21 @@ from mobilevision.deploy.base import Array
 from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.ranges import LOOK, Rounding, errors, told
 
+FLOAT = (
+    # names of tensors, operator
+    (".*", "BATCH_MATMUL"),
+    (".*MultiQuery.*", "FULLY_CONNECTED"),  # a product of two maps, as the converter writes it
+    (".*", "SOFTMAX"),
+    (".*", "GELU"),
+    (".*", "RSQRT"),
+    (".*ChannelNorm.*", "*"),  # a layer norm's squares would lose what it is to even out
+)
+"""What LiteRT's XNNPACK delegate has no integer kernel for, of what the zoo's networks are made of.
+
+In 8 bits each would end a piece of the delegate and go to a slow kernel. Between a DEQUANTIZE and a QUANTIZE it stays
+in the piece, and loses nothing; a GELU between two maps of 8 bits even becomes a table.
+"""
+
 
 def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, float]:
     """Write an fp32 .tflite file in 8 bits; image and scores stay float32, so that it is called as before.
@@ -36,8 +51,8 @@ def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, 
     ranges = told(lambda: _tensors(file, shown), how)
     work = quantizer.Quantizer(str(file))
     work.load_quantization_recipe(recipe.static_wi8_ai8())
-    for door in ("INPUT", "OUTPUT"):
-        work.update_quantization_recipe(".*", door, algorithm_key="no_quantize")
+    for tensors, operator in ((".*", "INPUT"), (".*", "OUTPUT"), *FLOAT):
+        work.update_quantization_recipe(tensors, operator, algorithm_key="no_quantize")
     convolutions = _convolutions(file)
     for output in (convolutions[i] for i in how.wide):
         work.update_quantization_recipe(f"^{re.escape(output)}", "*", algorithm_key="no_quantize")

@@ -1,0 +1,86 @@
+"""The forms that runtimes are quick at compute what they were made from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mobilevision import zoo
+from mobilevision.blocks.irmb import GridAttention
+from mobilevision.deploy.attention import ConvolutionalChannelNorm, PlainChannelNorm, PlainGridAttention
+from mobilevision.deploy.prepare import deployable
+from mobilevision.deploy.stem import ColumnsAsChannels, columns_as_channels
+from mobilevision.layers import ChannelNorm, Conv2d
+from mobilevision.network import Network
+
+
+@pytest.mark.parametrize("same", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("sides", [(16, 24), (18, 20), (15, 16), (16, 14)])
+def test_a_convolution_that_reads_four_columns_computes_the_same(
+    same: bool, bias: bool, sides: tuple[int, int]
+) -> None:
+    conv = Conv2d(3, 8, 3, 2, 1, bias=bias).double()
+    conv.same = same
+    x = torch.randn(2, 3, *sides).double()
+
+    torch.testing.assert_close(ColumnsAsChannels(conv)(x), conv(x))
+
+
+@pytest.mark.parametrize("name", ["mobilenetv1_025", "mobilenetv3_small_050", "mobilenetv4_conv_small_035", "emo_1m"])
+def test_the_first_convolution_of_every_family_reads_four_columns(name: str) -> None:
+    network = deployable(Network(zoo.arch(name), 4).eval())
+    x = torch.randn(1, 3, 64, 64)
+
+    wide = columns_as_channels(network)
+
+    assert sum(isinstance(part, ColumnsAsChannels) for part in wide.modules()) == 1
+    assert not any(isinstance(part, ColumnsAsChannels) for part in network.modules())  # left as it was
+    with torch.no_grad():
+        assert (wide(x) - network(x)).abs().max() <= 1e-5 * network(x).abs().max()
+
+
+def test_a_first_convolution_of_another_kind_is_left_alone() -> None:
+    network = torch.nn.Sequential(Conv2d(3, 8, 5, 2, 2))
+
+    assert not any(isinstance(part, ColumnsAsChannels) for part in columns_as_channels(network).modules())
+
+
+@pytest.mark.parametrize(("side", "height", "width"), [(7, 14, 21), (7, 7, 7), (3, 7, 8), (4, 8, 4)])
+def test_grid_attention_with_fewer_moves_computes_the_same(side: int, height: int, width: int) -> None:
+    attention = GridAttention(12, 4, side).double()
+    x = torch.randn(2, 12, height, width).double()
+
+    torch.testing.assert_close(PlainGridAttention(attention)(x), attention(x))
+
+
+def test_a_layer_norm_of_convolutions_computes_the_same() -> None:
+    norm = ChannelNorm(12, eps=1e-6).double()
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    x = torch.randn(2, 12, 5, 6).double()
+
+    torch.testing.assert_close(ConvolutionalChannelNorm(PlainChannelNorm(norm))(x), norm(x))
+
+
+@pytest.mark.slow
+def test_an_int8_tflite_of_emo_is_one_piece_of_the_delegate(tmp_path: Path) -> None:
+    pytest.importorskip("litert_torch")
+    from ai_edge_litert.interpreter import Interpreter
+
+    from mobilevision.deploy import litert
+    from mobilevision.deploy.base import INT8
+    from mobilevision.deploy.litert_int8 import quantize
+    from mobilevision.deploy.ranges import Rounding, minmax
+
+    torch.manual_seed(0)
+    exact, file = tmp_path / "exact.tflite", tmp_path / "emo.tflite"
+    network = deployable(Network(zoo.arch("emo_1m"), 4).eval())
+    litert.export(network, (3, 64, 64), {"labels": []}, exact, INT8)
+    pictures = np.random.default_rng(0).standard_normal((2, 3, 64, 64)).astype(np.float32)
+    quantize(exact, pictures, file, Rounding(minmax))
+
+    interpreter = Interpreter(model_path=str(file), num_threads=1)
+    interpreter.allocate_tensors()
+    assert [each["op_name"] for each in interpreter._get_ops_details()].count("DELEGATE") == 1
