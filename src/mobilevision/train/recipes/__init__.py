@@ -1,7 +1,8 @@
 """The recipes, each whole: the papers', torchvision's, and ours (`finetune`, `scratch_small`, `quick`)."""
 
+from mobilevision.train.recipes.dense import detect_small, segment_small
 from mobilevision.train.recipes.emo_mnasnet import emo, mnasnet
-from mobilevision.train.recipes.find import RECIPES, find_recipe
+from mobilevision.train.recipes.find import RECIPES, find_recipe, usual
 from mobilevision.train.recipes.ours import finetune, quick, scratch_small
 from mobilevision.train.recipes.torchvision import torchvision_mobilenetv2, torchvision_mobilenetv3, torchvision_second
 from mobilevision.train.recipes.v1_v2 import mobilenetv1, mobilenetv2
@@ -17,6 +18,7 @@ from mobilevision.train.recipes.v4 import (
 
 __all__ = [
     "RECIPES",
+    "detect_small",
     "emo",
     "find_recipe",
     "finetune",
@@ -33,7 +35,9 @@ __all__ = [
     "mobilenetv4_hybrid_medium",
     "quick",
     "scratch_small",
+    "segment_small",
     "torchvision_mobilenetv2",
     "torchvision_mobilenetv3",
     "torchvision_second",
+    "usual",
 ]

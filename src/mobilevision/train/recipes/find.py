@@ -2,13 +2,13 @@
 
 from mobilevision.errors import UsageError, nearest
 from mobilevision.train.recipe import Recipe
-from mobilevision.train.recipes import ours, torchvision, v1_v2, v3, v4
+from mobilevision.train.recipes import dense, ours, torchvision, v1_v2, v3, v4
 from mobilevision.train.recipes.emo_mnasnet import emo, mnasnet
 
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        *(ours.finetune, ours.scratch_small, ours.quick),
+        *(ours.finetune, ours.scratch_small, ours.quick, dense.detect_small, dense.segment_small),
         *(v1_v2.mobilenetv1, v1_v2.mobilenetv2, v3.mobilenetv3, v3.mobilenetv3_slim),
         *(v4.mobilenetv4_conv_small, v4.mobilenetv4_conv_medium, v4.mobilenetv4_hybrid_medium),
         *(v4.mobilenetv4_conv_large, v4.mobilenetv4_conv_large_code, v4.mobilenetv4_hybrid_large),
@@ -16,6 +16,13 @@ RECIPES = {
         *(torchvision.torchvision_mobilenetv2, torchvision.torchvision_mobilenetv3, torchvision.torchvision_second),
     )
 }
+
+
+USUAL = {  # from nothing, from weights
+    "detect": (dense.detect_small, dense.detect_small),
+    "segment": (dense.segment_small, dense.segment_small),
+}
+"""The recipes of tasks that are not trained as a classifier is."""
 
 
 def find_recipe(name: str) -> Recipe:
@@ -27,3 +34,13 @@ def find_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise UsageError(f"there is no recipe {name!r}; {nearest(name, RECIPES)}; known are {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def usual(task: str, *, weights: bool) -> Recipe:
+    """The recipe of a task where nobody names one.
+
+    Args:
+        task: its name.
+        weights: whether the training starts from weights that have seen pictures.
+    """
+    return USUAL.get(task, (ours.scratch_small, ours.finetune))[weights]
