@@ -94,12 +94,15 @@ class Towers(nn.Module):
             "boxes": offsets from the anchors (N, anchors, 4); "scores": logits, each class on its own
             (N, anchors, classes); "anchors": see `anchors` (anchors, 4).
         """
-        pyramid = self.pyramid(maps)
         height, width = (side * STRIDES[0] for side in maps[0].shape[2:])
-        return detections(
+        return detections(*self.said(maps), self.facts.sizes(height, width))
+
+    def said(self, maps: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """What the towers say on each map, offsets and scores. Shape: [(N, sizes * columns, H, W), ...], both."""
+        pyramid = self.pyramid(maps)
+        return (
             [self.boxes(x) for x in self.near_boxes(pyramid)],
             [self.scores(self.spread(x)) for x in self.near_scores(pyramid)],
-            self.facts.sizes(height, width),
         )
 
     def pyramid(self, maps: Sequence[Tensor]) -> list[Tensor]:

@@ -105,13 +105,16 @@ class Boxes(nn.Module):
             "boxes": offsets from the anchors (N, anchors, 4); "scores": logits, the background's first
             (N, anchors, 1 + classes); "anchors": see `anchors` (anchors, 4).
         """
+        return detections(*self.said(maps), self.sizes)
+
+    def said(self, maps: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """What the layers say on each map, offsets and scores. Shape: [(N, sizes * columns, H, W), ...], both."""
         found = list(maps)
         for extra in self.extras:
             found.append(extra(found[-1]))
-        return detections(
+        return (
             [layer(near(x)) for layer, near, x in zip(self.boxes, self.near_boxes, found, strict=True)],
             [layer(near(x)) for layer, near, x in zip(self.scores, self.near_scores, found, strict=True)],
-            self.sizes,
         )
 
 

@@ -1,18 +1,13 @@
 """Verbs that judge: eval, predict, report."""
 
-import csv
-import io
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mobilevision.cli.answer import Answer
 from mobilevision.cli.options import RunOrFile, Weights, words
 from mobilevision.cli.words import told_metrics
-from mobilevision.errors import UsageError, nearest
-
-SAVES = ("json", "csv")
 
 
 def evaluate(
@@ -28,34 +23,39 @@ def evaluate(
 
 def predict(
     source: Annotated[str, typer.Argument(metavar="RUN|FILE|ARCH", help="A run, an exported file, or a name.")],
-    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="Pictures, or folders of them.")],
+    pictures: Annotated[
+        list[str],
+        typer.Argument(metavar="PICTURE...", help="Pictures, folders of them, videos, or camera:0 (end it by Ctrl-C)."),
+    ],
     *,
     weights: Weights = None,
     topk: Annotated[
         int | None, typer.Option(min=1, help="Labels a picture (default: 5), or boxes (default: all that are likely).")
     ] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Frames of a video or camera; default: all.")] = None,
     save: Annotated[
-        str, typer.Option(metavar="json,csv", help="Also write predictions.json, or a CSV sorted by label (an album).")
+        str,
+        typer.Option(
+            metavar="images,json,csv,coco,yolo,masks",
+            help="Also write annotated pictures and videos, predictions.json, a CSV sorted by label (an album), boxes "
+            "as COCO or YOLO, masks.",
+        ),
     ] = "",
 ) -> Answer:
-    """Say what pictures show; with a folder and --save csv, sort it into an album."""
+    """Say what pictures and videos show; with a folder and --save csv, sort it into an album."""
+    from mobilevision.pages.predictions import check_saves
+
     kinds = words(save)
-    for kind in kinds:
-        if kind not in SAVES:
-            raise UsageError(f"--save {kind!r} is not known; {nearest(kind, SAVES)}; choose from {', '.join(SAVES)}")
-    for picture in pictures:  # before the network, which may have to be fetched
-        if not picture.exists():
-            raise UsageError(f"there is no picture {picture}; give the path of a picture or of a folder of pictures")
+    check_saves(kinds)
+    from mobilevision.cli.watching import check_sources, watch
     from mobilevision.deploy.load import load
 
-    model, said = load(source, weights=weights), []
-    for picture in pictures:
-        answer = model.predict(picture, topk=topk)
-        said += answer if isinstance(answer, list) else [answer]
-    told = [each.facts() for each in said]
-    saved = [str(_saved(told, kind, folder=_home(source))) for kind in kinds]
-    lines = [*(f"{each.file}  {each.words()}" for each in said), *(f"saved {path}" for path in saved)]
-    return Answer({"predictions": told, "saved": saved}, "\n".join(lines))
+    check_sources(pictures)  # before the network, which may have to be fetched
+    model = load(source, weights=weights)
+    check_saves(kinds, model.task)
+    seen = watch(model, pictures, topk=topk, frames=frames, kinds=kinds, folder=_home(source))
+    lines = [*seen.lines, *(f"saved {path}" for path in seen.saved)]
+    return Answer({"predictions": seen.told, "saved": seen.saved, "speeds": seen.speeds}, "\n".join(lines))
 
 
 def report(
@@ -73,20 +73,3 @@ def report(
 def _home(source: str) -> Path:
     """Where predictions are saved: in the run they come from, else in the working folder."""
     return Path(source) if Path(source).is_dir() else Path()
-
-
-def _saved(told: list[dict[str, Any]], kind: str, *, folder: Path) -> Path:
-    """Write predictions into `folder`: all of them as JSON, or as a CSV sorted by label, the surest first."""
-    from mobilevision.files import write_json, write_text
-
-    path = folder / f"predictions.{kind}"
-    if kind == "json":
-        write_json(path, told)
-        return path
-    rows = sorted(told, key=lambda row: (row["label"], -row["score"], row["file"]))
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(("label", "score", "file"))
-    writer.writerows((row["label"], f"{row['score']:.6f}", row["file"]) for row in rows)
-    write_text(path, table.getvalue())
-    return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mobilevision.tasks.figures import headline, share_of
+from mobilevision.tasks.figures import NAMES, headline, share_of
 
 SHOWN = 5  # files set aside, or classes, that are shown; the facts have them all
 
@@ -49,19 +49,22 @@ def told_file(facts: Mapping[str, Any]) -> str:
     proof, timing = facts["proof"], facts.get("timing")
     time = f"{timing['median_ms']:.2f} ms  " if timing else ""
     return (
-        f"{facts['file']:<44} {facts['bytes'] / 1e6:6.2f} MB  {time}"
-        f"{_told_loss(proof)}, {proof['agreement']:.0%} agree on {proof['pictures']} pictures"
+        f"{facts['file']:<44} {facts['bytes'] / 1e6:6.2f} MB  {time}{_told_loss(proof)}, {proof['pictures']} pictures"
         f"{_told_coverage(facts.get('coverage'))}"
     )
 
 
 def _told_loss(proof: Mapping[str, Any]) -> str:
     """What a file lost of its accuracy, and unless it is in 8 bits, how far its scores are from torch's."""
+    if "figure" in proof:
+        lost = f"{NAMES[proof['figure']]} {proof['value']:.1%}, torch {proof['value_torch']:.1%}"
+        return f"{lost} (may lose {proof['limit']:g} points)"
+    agree = f"{proof['agreement']:.0%} agree"
     known = proof.get("accuracy") is not None
     right = f"{proof['accuracy']:.1%} right, torch {proof['accuracy_torch']:.1%}" if known else ""
     if "calibration" in proof:
-        return f"{right} (may lose {proof['limit']:g} points)"
-    differs = f"differs by {proof['largest_difference']:.1e} (limit {proof['limit']:.0e})"
+        return f"{right} (may lose {proof['limit']:g} points), {agree}"
+    differs = f"differs by {proof['largest_difference']:.1e} (limit {proof['limit']:.0e}), {agree}"
     return f"{right}, {differs}" if right else differs
 
 

@@ -14,8 +14,10 @@ from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.base import INT8, Format, Precision, versions
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.handover import convert
+from mobilevision.deploy.masks import INPUT, check_masks
+from mobilevision.deploy.measured import EXACT, JUDGED, MeasuredProof, measured
 from mobilevision.deploy.proof import Pictures, Proof, proof_pictures, side_by_side, weigh
-from mobilevision.deploy.quantize import IntegerProof, Quantization, integers, refuse
+from mobilevision.deploy.quantize import IntegerProof, Quantization, integers, refuse, run_data
 from mobilevision.deploy.rounded import is_rounded, open_run
 from mobilevision.errors import ShortfallError, UsageError
 from mobilevision.files import sha256, size, write_text
@@ -33,6 +35,7 @@ def export(
     floor: float = 1.0,
     calibrate: int = 128,
     ranges: str = "mse",
+    mask_size: str = INPUT,
     seconds: float = 900,
 ) -> Artifact:
     """Write a run's best weights as a file for a phone, proven against torch in the file's own runtime.
@@ -50,6 +53,8 @@ def export(
         floor: points of accuracy, in percent of the pictures, that a file in 8 bits may lose.
         calibrate: training pictures that tell the ranges of 8 bits.
         ranges: how they tell them: "mse", "percentile" or "minmax".
+        mask_size: what a segmenter's file gives: "input", the class of every pixel; or "8" (4, 16, 32), scores for each
+            8 x 8 pixels.
         seconds: how long the converter may take, and how long the runtime.
 
     Raises:
@@ -69,9 +74,10 @@ def export(
             "for that, export the run it started from"
         )
     model = open_run(run.folder)
-    card = make_card(run, model, format_, number)
+    check_masks(mask_size)
+    card = make_card(run, model, format_, number) | ({"mask_size": mask_size} if mask_size != INPUT else {})
     file = run.artifacts / file_name(run.arch, format_, number)
-    proof: Proof | IntegerProof
+    proof: Proof | IntegerProof | MeasuredProof
     with format_.writing(file) as beside:
         if number is INT8:
             refuse(pictures)
@@ -80,6 +86,12 @@ def export(
             logs = partial(_log, file)
             proof, told = integers(run, model, format_, card=card, to=beside, how=how, seconds=seconds, logs=logs)
             check_size(beside, max_mb, name=file.name)
+        elif model.task.name in JUDGED:
+            refuse(pictures)
+            sides = model.preprocessing.size
+            convert(model.network, sides, card=card, to=beside, seconds=seconds, log=_log(file, "export"))
+            check_size(beside, max_mb, name=file.name)
+            proof, told = prove_figure(run, model, beside, card=card, seconds=seconds, log=_log(file, "runtime"))
         else:
             shown = proof_pictures(run, given=pictures)
             sides = model.preprocessing.size
@@ -156,8 +168,23 @@ def prove(
     return replace(proof, ran=not format_.away), sides.told
 
 
+def prove_figure(
+    run: Run, model: Model, file: Path, *, card: dict[str, Any], seconds: float, log: Path | None = None
+) -> tuple[MeasuredProof, dict[str, Any]]:
+    """Measure a file and the network by the figure of their task; also what the file says of itself."""
+    format_ = find_format(card["format"])
+    runtime, data = format_.runtime_version, run_data(run)
+    proof, told = measured(model, file, data, card=card, limit=EXACT, runtime=runtime, seconds=seconds, log=log)
+    return replace(proof, ran=not format_.away), told
+
+
 def record(
-    file: Path, card: dict[str, Any], told: dict[str, Any], *, proof: Proof | IntegerProof, packages: dict[str, str]
+    file: Path,
+    card: dict[str, Any],
+    told: dict[str, Any],
+    *,
+    proof: Proof | IntegerProof | MeasuredProof,
+    packages: dict[str, str],
 ) -> Artifact:
     """Write the facts beside a proven file."""
     facts = {

@@ -12,6 +12,7 @@ from torch import Tensor
 from mobilevision import jobs
 from mobilevision.architecture import Arch
 from mobilevision.deploy.equalize import correct_, equalize_
+from mobilevision.deploy.filing import PLAIN, filing_
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.integers import integer_form
 from mobilevision.deploy.prepare import deployable
@@ -100,7 +101,8 @@ def write(arch: str, outputs: int, shape: Sequence[int], weights: str, card: dic
     format_ = find_format(card["format"])
     precision = find_precision(format_, card["precision"])
     network = _rebuilt(arch, outputs, shape, weights)
-    format_.export(deployable(network), _sides(shape), card, Path(to), precision)
+    filing = filing_(network, card, _sides(shape))
+    format_.export(filing.finished(deployable(network)), _sides(shape), card, Path(to), precision)
 
 
 def write_integers(
@@ -132,18 +134,21 @@ def write_integers(
     assert format_.quantize is not None
     shown = load_file(pictures)["pictures"]
     rounding = Rounding(find_estimator(how["ranges"]), how["wide"])
+    filing = PLAIN
     if how["rounded"]:
         trained = rebuilt(Arch.from_json(arch), outputs, shape[0], _sides(shape)[1:], load_file(weights))
         network, rounding = trained.exact(), replace(rounding, trained=trained.trained(shown))
         lost = sensitivity(network, shown[:LOOK])
     else:
-        network = integer_form(deployable(_rebuilt(arch, outputs, shape, weights)))
+        opened = _rebuilt(arch, outputs, shape, weights)
+        filing = filing_(opened, card, _sides(shape))
+        network = integer_form(deployable(opened))
         if how["equalize"]:
             equalize_(network, shown)
-        lost = sensitivity(network, shown[:LOOK])
+        lost = sensitivity(filing.rows(network), shown[:LOOK])
         if how["correct"]:
             correct_(network, shown[:MEANS])
-    off = format_.quantize(network, shown.numpy(), card, Path(to), rounding)
+    off = format_.quantize(filing.finished(network), shown.numpy(), card, Path(to), rounding)
     return {"lost": [each | {"error": off.get(each["place"])} for each in lost]}
 
 

@@ -13,6 +13,7 @@ from mobilevision.deploy.associated import attach, read_card
 from mobilevision.deploy.base import Array
 from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.ranges import LOOK, Rounding, errors, told
+from mobilevision.deploy.tails import litert_tail, spared
 
 
 def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, float]:
@@ -33,7 +34,8 @@ def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, 
     from ai_edge_quantizer import quantizer, recipe
 
     shown = np.ascontiguousarray(pictures.transpose(0, 2, 3, 1))
-    ranges = told(lambda: _tensors(file, shown), how)
+    behind = litert_tail(file)
+    ranges = told(lambda: spared(_tensors(file, shown), behind), how)
     work = quantizer.Quantizer(str(file))
     work.load_quantization_recipe(recipe.static_wi8_ai8())
     for door in ("INPUT", "OUTPUT"):
@@ -41,6 +43,8 @@ def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, 
     convolutions = _convolutions(file)
     for output in (convolutions[i] for i in how.wide):
         work.update_quantization_recipe(f"^{re.escape(output)}", "*", algorithm_key="no_quantize")
+    for output in behind:
+        work.update_quantization_recipe(f"^{re.escape(output)};", "*", algorithm_key="no_quantize")
     asked = {name: {"min": _corner(low), "max": _corner(high)} for name, (low, high) in ranges.items()}
     work.quantize(asked, enable_progress_report=False).export_model(str(to), overwrite=True)
     attach(to, read_card(file))  # the quantizer writes the flatbuffer alone

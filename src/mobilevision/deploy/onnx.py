@@ -44,7 +44,7 @@ def export(
         (pictures,),
         dynamo=True,
         input_names=["image"],
-        output_names=["scores"],
+        output_names=[getattr(network, "gives", "scores")],
         dynamic_shapes=({0: torch.export.Dim("batch")},),
         opset_version=OPSET,
         verbose=False,

@@ -10,6 +10,7 @@ import numpy as np
 
 from mobilevision.deploy.base import Array
 from mobilevision.deploy.ranges import LOOK, Rounding, errors, told
+from mobilevision.deploy.tails import onnx_tail, spared
 
 INTEGER = (
     "Conv",
@@ -54,9 +55,11 @@ def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, 
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
     from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
 
-    ranges = told(lambda: _tensors(file, pictures), how)
-    asked = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
     model = load_model_with_shape_infer(file)
+    last = onnx_tail(model.graph.node)
+    behind = [node.name for node in model.graph.node if node.output[0] in last]
+    ranges = told(lambda: spared(_tensors(file, pictures), last), how)
+    asked = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     readers = {name: node for node in model.graph.node for name in node.input}
     made = [node.output[0] for node in convolutions]
@@ -69,7 +72,7 @@ def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, 
         activation_qType=QuantType.QUInt8,
         tensors_range=TensorsData(CalibrationMethod.MinMax, asked),
         nodes_to_quantize=[],
-        nodes_to_exclude=[convolutions[i].name for i in how.wide],
+        nodes_to_exclude=[*(convolutions[i].name for i in how.wide), *behind],
         op_types_to_quantize=list(INTEGER),
         extra_options={},
     )

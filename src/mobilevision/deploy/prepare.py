@@ -57,8 +57,9 @@ class ChannelsLast(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Shape: (N, H, W, channels) -> {"scores": (N, outputs)}."""
-        return {"scores": self.network(image.permute(0, 3, 1, 2))}  # (N, channels, H, W)
+        """Shape: (N, H, W, channels) -> {"scores": (N, outputs)}, or what else the network gives."""
+        given = getattr(self.network, "gives", "scores")
+        return {given: self.network(image.permute(0, 3, 1, 2))}  # (N, channels, H, W)
 
 
 class ConvolutionalScores(nn.Module):

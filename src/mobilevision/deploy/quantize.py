@@ -12,17 +12,17 @@ import torch
 from torch import Tensor
 
 from mobilevision.data.dataset import Data, Sample
-from mobilevision.data.folders import read_data
 from mobilevision.data.pictures import open_picture
-from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy.base import Array, Format
 from mobilevision.deploy.handover import convert_integers
+from mobilevision.deploy.measured import JUDGED, MeasuredProof, measured
 from mobilevision.deploy.proof import file_scores, torch_scores
 from mobilevision.deploy.ranges import find_estimator
 from mobilevision.deploy.rounded import is_rounded
 from mobilevision.errors import InputError, ShortfallError, UsageError
 from mobilevision.models import Model
 from mobilevision.run import Run
+from mobilevision.tasks.catalog import check_data, data_of
 
 ROUNDS = (0, 2, 4, 8)
 """How many of the most sensitive layers stay in fp32, one try after the other, until the floor is met."""
@@ -133,7 +133,7 @@ def integers(
     how: Quantization,
     seconds: float,
     logs: Callable[[str], Path | None] = lambda what: None,
-) -> tuple[IntegerProof, dict[str, Any]]:
+) -> tuple[IntegerProof | MeasuredProof, dict[str, Any]]:
     """Write a run's network in 8 bits and judge it; while it falls short, keep its most sensitive layers in fp32.
 
     Args:
@@ -154,9 +154,10 @@ def integers(
         MobilevisionError: if the converter or the runtime crashes or takes too long.
     """
     data = run_data(run)
-    shown = calibration_pictures(data, model.preprocessing, count=how.calibrate)
+    shown = calibration_pictures(data, model, count=how.calibrate)
     lost: tuple[dict[str, Any], ...] = ()
     asked = asdict(how) | {"rounded": is_rounded(run.folder)}
+    found: IntegerProof | MeasuredProof
     for count in ROUNDS:
         wide = [each["place"] for each in lost[:count]]
         told = convert_integers(
@@ -169,11 +170,14 @@ def integers(
             log=logs("export"),
         )
         lost = tuple(told["lost"])
-        proof, told = judge(
-            model, to, data, how=how, runtime=format_.runtime_version, seconds=seconds, log=logs("runtime")
-        )
+        runtime, log = format_.runtime_version, logs("runtime")
+        if model.task.name in JUDGED:
+            limit = how.floor
+            found, told = measured(model, to, data, card=card, limit=limit, runtime=runtime, seconds=seconds, log=log)
+        else:
+            found, told = judge(model, to, data, how=how, runtime=runtime, seconds=seconds, log=log)
         proof = replace(
-            proof,
+            found,
             calibration=len(shown),
             wide=tuple(each["layer"] for each in lost[:count]),
             lost=tuple({name: each[name] for name in ("layer", "divergence")} for each in lost[:8]),
@@ -195,7 +199,7 @@ def refuse(pictures: Sequence[str | Path]) -> None:
         UsageError: if there are any.
     """
     if pictures:
-        raise UsageError(f"int8 is judged by accuracy, which {pictures[0]} has no labels for; leave the pictures out")
+        raise UsageError(f"this file is judged by accuracy, which {pictures[0]} has no labels for; leave them out")
 
 
 def judge(
@@ -211,7 +215,7 @@ def judge(
     """Put a file beside torch on all validation pictures, part by part."""
     parts = []
     for i in range(0, len(data.validation), PART):
-        samples, pictures = readable(data.validation[i : i + PART], model.preprocessing)
+        samples, pictures = readable(data.validation[i : i + PART], model)
         if samples:
             scores, told = file_scores(file, pictures.numpy(), seconds=seconds, log=log)
             parts.append((samples, scores, torch_scores(model.network, pictures)))
@@ -235,36 +239,38 @@ def judge(
 
 
 def run_data(run: Run) -> Data:
-    """The pictures a run was trained on.
+    """The pictures a run was trained on; where its files are judged by boxes or masks, all of them were opened.
 
     Raises:
         InputError: if they are gone.
     """
-    facts = run.read("data")
+    facts, task = run.read("data"), run.read("task")["task"]
+    read = check_data if task in JUDGED else data_of
     try:
-        return read_data(facts["source"], seed=facts["seed"])
+        return read(task, facts["source"], seed=facts["seed"])
     except UsageError as error:
         raise InputError(f"the run's data is gone: {error}; 8 bits are calibrated and judged on it") from error
 
 
-def calibration_pictures(data: Data, preprocessing: Preprocessing, *, count: int) -> Tensor:
+def calibration_pictures(data: Data, model: Model, *, count: int) -> Tensor:
     """Up to `count` training pictures, spread over all of them. Shape: (N, channels, height, width).
 
     Raises:
         InputError: if none can be read.
     """
-    _, pictures = readable(data.train[:: max(1, len(data.train) // count)][:count], preprocessing)
+    _, pictures = readable(data.train[:: max(1, len(data.train) // count)][:count], model)
     if not len(pictures):
         raise InputError(f"none of the training pictures in {data.source} can be read; 8 bits are calibrated on them")
     return pictures
 
 
-def readable(samples: Sequence[Sample], preprocessing: Preprocessing) -> tuple[list[Sample], Tensor]:
+def readable(samples: Sequence[Sample], model: Model) -> tuple[list[Sample], Tensor]:
     """The samples whose pictures can be read, and those pictures. Shape: (N, channels, height, width)."""
     kept, tensors = [], []
+    prepared = model.task.picture(model.preprocessing)
     for sample in samples:
         try:
-            tensors.append(preprocessing.tensor(open_picture(sample.file)))
+            tensors.append(prepared(open_picture(sample.file)))
         except InputError:  # the check of the data has told of it
             continue
         kept.append(sample)

@@ -77,6 +77,7 @@ def environment() -> Environment:
         "small": known("{:.1e}".format),
         "shape": shape_text,
         "plain": plain,
+        "figure": title,
     }
     return environment
 

@@ -33,6 +33,9 @@ class Told(Protocol):
     def words(self) -> str:
         """The same in one line for people, without the file."""
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The same as rows of a table: "label", "score" and "file", and what else there is."""
+
 
 class Task(Protocol):
     """What a network is asked to do; it knows no backbone. A task may wrap a task (distillation)."""

@@ -58,6 +58,10 @@ class Prediction:
         """The labels with their probabilities, best first."""
         return ", ".join(f"{label} {score:.2f}" for label, score in zip(self.labels, self.scores, strict=True))
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The best label as a row of a table."""
+        return [{"label": self.label, "score": self.score, "file": self.file}]
+
 
 @dataclass(frozen=True)
 class Classify:

@@ -69,6 +69,14 @@ class Detections:
         told = [f"{len(scores)} x {label} (up to {max(scores):.2f})" for label, scores in surest.items()]
         return ", ".join(told) or "nothing"
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Each box as a row of a table, in pixels."""
+        sides = ("left", "top", "right", "bottom")
+        return [
+            {"label": label, "score": score, "file": self.file} | dict(zip(sides, box, strict=True))
+            for label, score, box in zip(self.labels, self.scores, self.pixels, strict=True)
+        ]
+
 
 @dataclass(frozen=True)
 class Detect:

@@ -55,6 +55,10 @@ class Segmentation:
         """The share of each class, the largest first."""
         return ", ".join(f"{label} {share:.1%}" for label, share in self.shares.items())
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Each class that has pixels as a row of a table; "score" is its share of them."""
+        return [{"label": label, "score": share, "file": self.file} for label, share in self.shares.items()]
+
 
 @dataclass(frozen=True)
 class Segment:

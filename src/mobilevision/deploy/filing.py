@@ -1,0 +1,76 @@
+"""What a network becomes in a file, by its task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from mobilevision.deploy.boxes import ClassRows, Detector, open_boxes_
+from mobilevision.deploy.masks import INPUT, PixelRows, open_masks, without_auxiliary_
+from mobilevision.network import Network
+from mobilevision.tasks.catalog import read_task
+from mobilevision.tasks.detect import Detect
+
+Shape = tuple[int, int, int]
+"""Channels, height and width of a picture."""
+
+
+@dataclass(frozen=True)
+class Filing:
+    """How a prepared network is finished.
+
+    Attributes:
+        finished: the network with all that its file gives.
+        rows: what it says of classes, as rows of scores, so that it is seen how much a layer matters.
+    """
+
+    finished: Callable[[nn.Module], nn.Module]
+    rows: Callable[[nn.Module], nn.Module]
+
+
+def filing_(network: Network, card: Mapping[str, Any], shape: Shape) -> Filing:
+    """Open a network for its file: what a file holds as constants, or not at all, is taken out of it, in place.
+
+    Args:
+        network: as it was trained.
+        card: what stands inside the file; its "task" says what it gives.
+        shape: channels, height and width of a picture.
+
+    Raises:
+        UsageError: if the card asks for what files do not give.
+    """
+    return WAYS[card.get("task", "classify")](network.eval(), card, shape)
+
+
+def _scores(network: Network, card: Mapping[str, Any], shape: Shape) -> Filing:
+    return Filing(finished=_same, rows=_same)
+
+
+def _boxes(network: Network, card: Mapping[str, Any], shape: Shape) -> Filing:
+    task = read_task(card)
+    assert isinstance(task, Detect)
+    choose = open_boxes_(network, task, shape)
+    return Filing(finished=partial(Detector, choose=choose), rows=ClassRows)
+
+
+def _masks(network: Network, card: Mapping[str, Any], shape: Shape) -> Filing:
+    without_auxiliary_(network)
+    return Filing(finished=partial(open_masks, shape=shape, size=card.get("mask_size", INPUT)), rows=PixelRows)
+
+
+def _same(network: nn.Module) -> nn.Module:
+    return network
+
+
+WAYS: dict[str, Callable[[Network, Mapping[str, Any], Shape], Filing]] = {
+    "classify": _scores,
+    "detect": _boxes,
+    "segment": _masks,
+}
+
+PLAIN = Filing(finished=_same, rows=_same)
+"""Of a network whose file gives what it gives."""

@@ -1,0 +1,148 @@
+"""Detectors and segmenters in files: boxes are decoded and chosen as torch does, and tails stay in float."""
+
+import pytest
+import torch
+from torch import nn
+
+from mobilevision.architecture import Arch
+from mobilevision.blocks import LRASPP, Conv, DeepLabV3, RetinaNetLite, SSDLite
+from mobilevision.deploy.filing import filing_
+from mobilevision.deploy.integers import integer_form
+from mobilevision.deploy.measured import MeasuredProof
+from mobilevision.deploy.prepare import deployable
+from mobilevision.deploy.tails import Operation, tail
+from mobilevision.errors import InputError, ShortfallError, UsageError
+from mobilevision.network import Network
+from mobilevision.tasks.detect import Detect
+from mobilevision.tasks.filed import FiledDetect, FiledSegment
+from mobilevision.tasks.precision import Found
+from mobilevision.tasks.segment import Segment
+
+LABELS = ("circle", "square", "triangle")
+SIDE = 64
+BACKBONE = Arch("tiny", ((Conv(16, 2), Conv(16, 2), Conv(24, 2)), (Conv(32, 2), Conv(48, 2))), size=SIDE)
+DETECTORS = [SSDLite((64, 64)), RetinaNetLite(24, depth=1)]
+SEGMENTERS = [LRASPP(16), DeepLabV3(16, rates=(2,), auxiliary=True)]
+
+
+def lively(network: nn.Module) -> nn.Module:
+    """A network whose scores differ from place to place, and whose norms have something to fold."""
+    for name, part in network.named_modules():
+        if isinstance(part, nn.BatchNorm2d):
+            assert part.running_mean is not None
+            assert part.running_var is not None
+            nn.init.uniform_(part.running_mean, -0.2, 0.2)
+            nn.init.uniform_(part.running_var, 0.5, 1.5)
+        if isinstance(part, nn.Conv2d):
+            last = 0.3 if "head" in name else 1.5  # moderate: certain scores are all alike
+            nn.init.normal_(part.weight, std=last / (part.weight[0].numel() ** 0.5))
+    return network.eval()
+
+
+def same(ours: Found, theirs: Found, *, most: int) -> None:
+    """The best boxes are the same, in the same order."""
+    assert len(ours.scores) >= most
+    torch.testing.assert_close(ours.scores[:most], theirs.scores[:most], atol=1e-5, rtol=1e-4)
+    assert ours.labels[:most].tolist() == theirs.labels[:most].tolist()
+    torch.testing.assert_close(ours.boxes[:most], theirs.boxes[:most], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("head", DETECTORS, ids=["ssdlite", "retinanet"])
+@torch.no_grad()
+def test_a_files_boxes_are_those_that_torch_tells(head: SSDLite | RetinaNetLite) -> None:
+    task = Detect(LABELS)
+    network = lively(Network(BACKBONE.with_head(head), 3))
+    pictures = torch.randn(2, 3, SIDE, SIDE)
+    wanted = task.found(network(pictures))
+
+    filing = filing_(network, task.facts(), (3, SIDE, SIDE))  # type: ignore[arg-type]
+    rows = filing.finished(deployable(network))(pictures)  # type: ignore[arg-type]
+
+    assert rows.shape == (2, 300, 6)
+    for found, theirs in zip(FiledDetect.read(task.facts()).found(rows), wanted, strict=True):
+        same(found, theirs, most=20)
+
+
+def test_a_box_stays_if_what_covers_it_is_covered_itself() -> None:
+    filing = Detect(("a",), overlap=0.4)
+    boxes = torch.tensor([[[0.0, 0, 0.5, 1], [0.2, 0, 0.7, 1], [0.4, 0, 0.9, 1], [0.6, 0, 1.1, 1]]])
+    network = lively(Network(BACKBONE.with_head(DETECTORS[0]), 1))
+    detector = filing_(network, filing.facts(), (3, SIDE, SIDE)).finished(network)  # type: ignore[arg-type]
+    choose = detector.choose
+
+    assert choose.stays(boxes).tolist() == [[1, 0, 1, 0]]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("head", SEGMENTERS, ids=["lraspp", "deeplab"])
+@pytest.mark.parametrize(("size", "shape"), [("input", (2, 64, 64)), ("8", (2, 4, 8, 8)), ("16", (2, 4, 4, 4))])
+@torch.no_grad()
+def test_masks_are_given_at_the_size_that_is_asked_for(
+    head: LRASPP | DeepLabV3, size: str, shape: tuple[int, ...]
+) -> None:
+    task = Segment(("background", *LABELS))
+    network = lively(Network(BACKBONE.with_head(head), 4))
+    pictures = torch.randn(2, 3, SIDE, SIDE)
+    wanted = task.decode(network(pictures), sizes=[(SIDE, SIDE)] * 2)
+
+    filing = filing_(network, task.facts() | {"mask_size": size}, (3, SIDE, SIDE))  # type: ignore[arg-type]
+    given = filing.finished(deployable(network))(pictures)  # type: ignore[arg-type]
+    told = FiledSegment.read(task.facts()).decode(given, sizes=[(SIDE, SIDE)] * 2)
+
+    assert given.shape == shape
+    if size == "input":
+        agree = [(ours.mask == theirs.mask).double().mean().item() for ours, theirs in zip(told, wanted, strict=True)]
+        assert min(agree) > 0.999
+
+
+@pytest.mark.parametrize("head", [*DETECTORS, *SEGMENTERS], ids=["ssdlite", "retinanet", "lraspp", "deeplab"])
+@torch.no_grad()
+def test_heads_can_be_prepared_for_integers_and_seen_as_rows_of_classes(head: SSDLite | LRASPP) -> None:
+    dense = isinstance(head, (LRASPP, DeepLabV3))
+    task = Segment(("background", *LABELS)) if dense else Detect(LABELS)
+    network = lively(Network(BACKBONE.with_head(head), task.outputs))
+    filing = filing_(network, task.facts(), (3, SIDE, SIDE))  # type: ignore[arg-type]
+    exact = deployable(network)  # type: ignore[arg-type]
+    pictures = torch.randn(2, 3, SIDE, SIDE)
+
+    rows, whole = (filing.rows(each)(pictures) for each in (exact, integer_form(exact)))
+
+    assert rows.ndim == 2
+    torch.testing.assert_close(rows, whole, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", ["7", "half", ""])
+def test_other_sizes_of_masks_are_refused(size: str) -> None:
+    task = Segment(("background", "nucleus"))
+    network = Network(BACKBONE.with_head(LRASPP(16)), 2)
+    filing = filing_(network, task.facts() | {"mask_size": size}, (3, SIDE, SIDE))
+
+    with pytest.raises(UsageError, match="choose input, 4, 8, 16 or 32"):
+        filing.finished(network)
+
+
+def test_rows_of_another_length_are_no_boxes() -> None:
+    with pytest.raises(InputError, match="not rows of 6"):
+        FiledDetect(LABELS).found(torch.zeros(1, 10, 5))
+
+
+def test_what_stands_behind_the_last_convolutions_is_the_tail() -> None:
+    chain = [
+        Operation("Conv", ("image",), ("a",)),
+        Operation("Mul", ("a",), ("b",)),
+        Operation("Conv", ("b",), ("c",)),
+        Operation("Resize", ("a",), ("d",)),
+        Operation("Add", ("c", "d"), ("e",)),
+        Operation("ArgMax", ("e",), ("f",)),
+    ]
+
+    assert [each.makes[0] for each in tail(chain)] == ["d", "e", "f"]
+    assert tail([chain[0], Operation("Reshape", ("a",), ("scores",))]) == []
+
+
+def test_a_file_that_lost_too_much_is_refused_with_the_figures() -> None:
+    proof = MeasuredProof(87, "validation pictures", "map50", 0.78, 0.80, 1.0, "LiteRT")
+
+    assert proof.facts()["passed"] is False
+    with pytest.raises(ShortfallError, match=r"mAP50 78.0% on 87 pictures where torch has 80.0%, more than 1 points"):
+        proof.check("x.tflite")
+    MeasuredProof(87, "validation pictures", "map50", 0.791, 0.80, 1.0, "LiteRT").check("x.tflite")
