@@ -61,7 +61,7 @@ class Album:
         self.folder, self.kinds, self.task = folder, kinds, task
         self.told: list[Told] = []
         self.saved: list[str] = []
-        self._names: set[str] = set()
+        self._names: dict[str, str] = {}
         self._film: Film | None = None
 
     def __enter__(self) -> Self:
@@ -111,12 +111,12 @@ class Album:
         self.saved.append(str(path))
 
     def _name(self, file: str) -> str:
-        """A name for what is made of a file, used once."""
-        plain = stem(file)
-        names = [plain, *(f"{plain}-{number}" for number in range(2, len(self._names) + 3))]
-        name = next(each for each in names if each not in self._names)
-        self._names.add(name)
-        return name
+        """A name for what is made of a file, its own alone."""
+        if file not in self._names:
+            plain, taken = stem(file), set(self._names.values())
+            names = [plain, *(f"{plain}-{number}" for number in range(2, len(taken) + 3))]
+            self._names[file] = next(each for each in names if each not in taken)
+        return self._names[file]
 
 
 def stem(file: str) -> str:

@@ -9,8 +9,11 @@ HALVING = {"narrow": "0", "depthwise": "1", "widen": "2"}  # the parts of SSDLit
 
 
 def ssdlite_layers(arch: Arch) -> Layers:
-    """Every layer of `arch`, if its head is an SSDLite: the network is cut in two behind the first map's layer."""
-    if not isinstance(arch.head, SSDLite):
+    """Every layer of `arch`, if its head is an SSDLite: the network is cut in two behind the first map's layer.
+
+    Where that layer widens no map (MobileNetV1, EMO), torchvision has no such network.
+    """
+    if not (isinstance(arch.head, SSDLite) and arch.head.taps(arch)[0].point):
         return {}
     found = _cut(arch) | _extras(len(arch.head.extras))
     for n in range(2 + len(arch.head.extras)):
