@@ -57,23 +57,26 @@ class Choose(nn.Module):
     """
 
     anchors: Tensor
+    firsts: Tensor
 
     def __init__(self, task: Detect, style: Style, anchors: Tensor) -> None:
         super().__init__()
         self.style, self.overlap, self.least = style, task.overlap, task.least
-        self.classes, self.candidates = task.outputs, min(task.candidates, task.outputs * len(anchors))
+        self.candidates = min(task.candidates, task.outputs * len(anchors))
+        self.register_buffer("firsts", torch.arange(1, task.outputs) * len(anchors))  # places where classes begin
         self.register_buffer("anchors", box_convert(anchors, "xyxy", "cxcywh"))
         self.step = float(style.code[0]), float(style.code[2])
 
     def forward(self, scores: Tensor, offsets: Tensor) -> Tensor:
         """Shape: (N, anchors, columns), (N, anchors, 4) -> (N, candidates, 6), see `mobilevision.tasks.filed`."""
         chances = self.style.probabilities(scores)
-        best, place = chances.flatten(1).topk(self.candidates, dim=1)  # (N, candidates)
-        anchor = torch.div(place, self.classes, rounding_mode="floor")
-        label = (place - anchor * self.classes).to(best.dtype)
+        best, place = chances.transpose(1, 2).flatten(1).topk(self.candidates, dim=1)  # (N, candidates)
+        label = (place[..., None] >= self.firsts).sum(-1)  # a division that needs no whole numbers of a format
+        anchor = place - label * len(self.anchors)
         boxes = torch.gather(self.decoded(offsets), 1, anchor[..., None].expand(-1, -1, 4))
-        stays = self.stays(boxes + 2 * label[..., None]) * (best > self.least).to(best.dtype)
-        return torch.cat([boxes, (best * stays)[..., None], label[..., None]], -1)
+        kind = label.to(best.dtype)[..., None]
+        stays = self.stays(boxes + 2 * kind) * (best > self.least).to(best.dtype)
+        return torch.cat([boxes, (best * stays)[..., None], kind], -1)
 
     def decoded(self, offsets: Tensor) -> Tensor:
         """The boxes within the picture. Shape: (N, anchors, 4), both."""

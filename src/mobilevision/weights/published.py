@@ -13,6 +13,7 @@ from mobilevision.weights.keys import EMO, TIMM, Naming
 from mobilevision.weights.published_timm import TIMM_ROWS, Figures, Style
 from mobilevision.weights.published_torchvision import DENSE_ROWS, TORCHVISION_ROWS, URL
 from mobilevision.weights.sources import Download, Hub
+from mobilevision.zoo.dense import parted
 
 EMO_URL = "https://github.com/zhangzjn/EMO/raw/main/resources/"
 EMO_ROWS = (  # architecture, top-1 and top-5 in percent (arXiv:2301.01146, table 4, and the authors' logs), folder
@@ -77,8 +78,11 @@ def published() -> tuple[Published, ...]:
 
 
 def published_for(arch: str) -> tuple[Published, ...]:
-    """The published weights of the architecture called `arch`, the usual ones first; none, if there are none."""
-    return tuple(one for one in published() if one.arch == arch)
+    """The published weights of the architecture called `arch`, the usual ones first; none, if there are none.
+
+    A backbone under a head of ours ("ssdlite_mobilenetv2_100") has those of the backbone.
+    """
+    return tuple(one for one in published() if one.arch in (arch, parted(arch)[1]))
 
 
 def find(arch: str, tag: str | None = None) -> Published:

@@ -44,10 +44,13 @@ def arch(name: str, *, width: float | None = None, size: int | None = None, padd
     Raises:
         UsageError: if there is no such network or family, or the width or size is not positive.
     """
-    from mobilevision.zoo.dense import DENSE
+    from mobilevision.zoo.dense import DENSE, HEADS, parted
     from mobilevision.zoo.families import FAMILIES, NAMED, family_of
 
-    if width is None:
+    head, backbone = parted(name) if name not in DENSE else ("", name)
+    if head:
+        found = replace(HEADS[head](arch(backbone, width=width)), name=name)
+    elif width is None:
         found = _known(name, NAMED | DENSE)()
     elif width <= 0:
         raise UsageError(f"a width of {width:g} leaves no channels; give a positive one")

@@ -54,6 +54,30 @@ def mobilenetv4_conv_medium_seg() -> Arch:
     return Arch("mobilenetv4_conv_medium_seg", stages, Classifier(hidden=v4.HIDDEN, norm=True), size=256)
 
 
+HEADS: dict[str, Callable[[Arch], Arch]] = {
+    "ssdlite": lambda arch: arch.with_head(SSDLite()),
+    "retinanet": lambda arch: arch.with_head(RetinaNetLite()),
+    "retinanet96": lambda arch: arch.with_head(RetinaNetLite(channels=96, depth=2, size=2.5)),
+    "lraspp": lambda arch: arch.dilated(16).with_head(LRASPP()),
+    "lraspp4": lambda arch: arch.dilated(16).with_head(LRASPP(stride=4)),
+    "deeplabv3": lambda arch: arch.dilated(16).with_head(DeepLabV3()),
+}
+"""What a name may begin with: "lraspp_mobilenetv2_100" is that backbone under that head.
+
+"retinanet96" has towers of 96 channels and two layers, and anchors from 20 pixels on: for few pictures, small things;
+"lraspp4" scores at stride 4 instead of 8.
+"""
+
+
+def parted(name: str) -> tuple[str, str]:
+    """The head and the backbone of a name such as "ssdlite_mobilenetv2_100"; "" and the name where it begins with none.
+
+    Torchvision's own names ("ssdlite320_mobilenet_v3_large") are whole.
+    """
+    head, _, backbone = name.partition("_")
+    return (head, backbone) if head in HEADS and backbone else ("", name)
+
+
 DENSE: dict[str, Callable[[], Arch]] = {
     "ssdlite320_mobilenet_v3_large": ssdlite320_mobilenet_v3_large,
     "lraspp_mobilenet_v3_large": lraspp_mobilenet_v3_large,

@@ -1,5 +1,6 @@
 """The recipes, each whole: the papers', torchvision's, and ours (`finetune`, `scratch_small`, `quick`)."""
 
+from mobilevision.train.recipes.dense import detect_small, segment_small
 from mobilevision.train.recipes.emo_mnasnet import emo, mnasnet
 from mobilevision.train.recipes.find import RECIPES, find_recipe
 from mobilevision.train.recipes.ours import finetune, quick, scratch_small
@@ -17,6 +18,7 @@ from mobilevision.train.recipes.v4 import (
 
 __all__ = [
     "RECIPES",
+    "detect_small",
     "emo",
     "find_recipe",
     "finetune",
@@ -33,6 +35,7 @@ __all__ = [
     "mobilenetv4_hybrid_medium",
     "quick",
     "scratch_small",
+    "segment_small",
     "torchvision_mobilenetv2",
     "torchvision_mobilenetv3",
     "torchvision_second",
