@@ -6,6 +6,7 @@ from torch import nn
 
 from mobilevision.architecture import Arch
 from mobilevision.blocks import LRASPP, Conv, DeepLabV3, RetinaNetLite, SSDLite
+from mobilevision.deploy.equalize import correct_
 from mobilevision.deploy.filing import filing_
 from mobilevision.deploy.integers import integer_form
 from mobilevision.deploy.measured import MeasuredProof
@@ -146,3 +147,18 @@ def test_a_file_that_lost_too_much_is_refused_with_the_figures() -> None:
     with pytest.raises(ShortfallError, match=r"mAP50 78.0% on 87 pictures where torch has 80.0%, more than 1 points"):
         proof.check("x.tflite")
     MeasuredProof(87, "validation pictures", "map50", 0.791, 0.80, 1.0, "LiteRT").check("x.tflite")
+
+
+@pytest.mark.parametrize("head", [DETECTORS[0], *SEGMENTERS], ids=["ssdlite", "lraspp", "deeplab"])
+def test_the_shift_of_rounding_is_taken_back_in_every_head(head: SSDLite | LRASPP) -> None:
+    task = Detect(LABELS) if isinstance(head, SSDLite) else Segment(("background", *LABELS))
+    network = lively(Network(BACKBONE.with_head(head), task.outputs))
+    filing_(network, task.facts(), (3, SIDE, SIDE))  # type: ignore[arg-type]
+    exact = integer_form(deployable(network))  # type: ignore[arg-type]
+    before = {name: bias.clone() for name, bias in exact.named_parameters() if name.endswith("bias")}
+
+    correct_(exact, torch.randn(4, 3, SIDE, SIDE))
+
+    after = dict(exact.named_parameters())
+    assert all(bias.isfinite().all() for bias in after.values())
+    assert any(not torch.equal(after[name], bias) for name, bias in before.items())

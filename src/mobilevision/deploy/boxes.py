@@ -71,8 +71,8 @@ class Choose(nn.Module):
         """Shape: (N, anchors, columns), (N, anchors, 4) -> (N, candidates, 6), see `mobilevision.tasks.filed`."""
         chances = self.style.probabilities(scores)
         best, place = chances.transpose(1, 2).flatten(1).topk(self.candidates, dim=1)  # (N, candidates)
-        label = (place[..., None] >= self.firsts).sum(-1)  # a division that needs no whole numbers of a format
-        anchor = place - label * len(self.anchors)
+        label = (place[..., None] >= self.firsts).to(torch.int32).sum(-1, dtype=torch.int32)  # a division by comparing
+        anchor = (place.to(torch.int32) - label * len(self.anchors)).long()
         boxes = torch.gather(self.decoded(offsets), 1, anchor[..., None].expand(-1, -1, 4))
         kind = label.to(best.dtype)[..., None]
         stays = self.stays(boxes + 2 * kind) * (best > self.least).to(best.dtype)

@@ -53,13 +53,22 @@ def _scores(network: Network, card: Mapping[str, Any], shape: Shape) -> Filing:
 def _boxes(network: Network, card: Mapping[str, Any], shape: Shape) -> Filing:
     task = read_task(card)
     assert isinstance(task, Detect)
+    bias_(network)
     choose = open_boxes_(network, task, shape)
     return Filing(finished=partial(Detector, choose=choose), rows=ClassRows)
 
 
 def _masks(network: Network, card: Mapping[str, Any], shape: Shape) -> Filing:
+    bias_(network)
     without_auxiliary_(network)
     return Filing(finished=partial(open_masks, shape=shape, size=card.get("mask_size", INPUT)), rows=PixelRows)
+
+
+def bias_(network: nn.Module) -> None:
+    """Give every convolution of dense heads a bias, where the shift that rounding causes can be taken back."""
+    for part in network.modules():
+        if isinstance(part, nn.Conv2d) and part.bias is None:
+            part.bias = nn.Parameter(part.weight.new_zeros(part.out_channels))
 
 
 def _same(network: nn.Module) -> nn.Module:

@@ -85,3 +85,11 @@ DENSE: dict[str, Callable[[], Arch]] = {
     "retinanet384_mobilenetv4_conv_medium": retinanet_mobilenetv4_conv_medium,
     "mobilenetv4_conv_medium_seg": mobilenetv4_conv_medium_seg,
 }
+
+CLASSES = {
+    "ssdlite320_mobilenet_v3_large": 90,
+    "retinanet384_mobilenetv4_conv_medium": 90,
+    "lraspp_mobilenet_v3_large": 21,
+    "deeplabv3_mobilenet_v3_large": 21,
+}
+"""How many classes each is published for: COCO's numbers without the background, VOC's with it."""

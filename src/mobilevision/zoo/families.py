@@ -6,6 +6,7 @@ from functools import partial
 from mobilevision.architecture import Arch
 from mobilevision.errors import UsageError, nearest
 from mobilevision.zoo import emo, mnasnet, v1, v2, v3, v4
+from mobilevision.zoo.dense import CLASSES, DENSE
 
 FAMILIES: dict[str, Callable[[float], Arch]] = {
     "mobilenetv1": v1.mobilenetv1,
@@ -33,6 +34,10 @@ PAPERS = {  # by the first letters of a name
     "semnasnet": "arXiv:1807.11626",
     "emo": "arXiv:2301.01146",
     "metamobile": "arXiv:2301.01146",
+    "ssdlite": "arXiv:1905.02244",
+    "lraspp": "arXiv:1905.02244",
+    "deeplabv3": "arXiv:1706.05587",
+    "retinanet": "arXiv:2404.10518",
 }
 
 
@@ -89,13 +94,13 @@ def family_of(name: str) -> str:
 
 
 def facts() -> dict[str, dict[str, object]]:
-    """What catalog.json holds: the facts of every named network at its own size, with 1000 classes."""
+    """What catalog.json holds: the facts of every named network at its own size, with the classes it is known for."""
     from mobilevision.cost import walk
 
     found: dict[str, dict[str, object]] = {}
-    for name, build in NAMED.items():
+    for name, build in (NAMED | DENSE).items():
         arch = build()
-        rows = walk(arch)
+        rows = walk(arch, outputs=CLASSES.get(name, 1000))
         found[name] = {
             "family": next(family for family in sorted(PAPERS) if name.startswith(family)),
             "paper": next(paper for family, paper in PAPERS.items() if name.startswith(family)),
