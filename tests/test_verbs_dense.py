@@ -24,7 +24,7 @@ from mobilevision.tasks.catalog import check_data
 from mobilevision.tasks.detect import Detections
 from mobilevision.tasks.segment import Segmentation
 from mobilevision.train.loop import fit
-from mobilevision.train.recipes import quick
+from mobilevision.train.recipes import quick, usual
 
 Said = pytest.CaptureFixture[str]
 BACKBONE = Arch("tiny", ((Conv(8, 2), Conv(16, 2), Conv(16, 2)), (Conv(32, 2), Conv(32, 2))), size=64)
@@ -252,3 +252,10 @@ def test_a_classifiers_run_gets_a_head_for_the_task(shapes: Path, tmp_path: Path
     told = model.predict(shapes / "images" / "val" / "0001.png")
     assert isinstance(told, Segmentation)
     assert model.labels == ("background", "circle", "square", "triangle")
+
+
+@pytest.mark.parametrize(("task", "name"), [("detect", "detect_small"), ("segment", "segment_small")])
+def test_a_task_has_a_recipe_of_its_own(task: str, name: str) -> None:
+    assert usual(task, weights=True).name == usual(task, weights=False).name == name
+    assert usual("classify", weights=True).name == "finetune"
+    assert usual("classify", weights=False).name == "scratch_small"

@@ -31,7 +31,7 @@ from mobilevision.train.device import leads
 from mobilevision.train.loop import fit
 from mobilevision.train.position import Habits
 from mobilevision.train.recipe import Recipe
-from mobilevision.train.recipes import finetune, scratch_small
+from mobilevision.train.recipes import usual
 
 SHOWN = 5  # files set aside that are named; data.json names all
 
@@ -123,7 +123,7 @@ def train(
         f"training {network.arch.name} on {len(found.train)} pictures of {len(found.labels)} classes in {folder}; "
         f"stopped, it goes on with --out {folder}"
     )
-    recipe = recipe or (finetune if weights else scratch_small)
+    recipe = recipe or usual(task, weights=weights is not None)
     found, fed = feeding.fed(found, task, network=network, recipe=recipe)
     return fit(
         network,

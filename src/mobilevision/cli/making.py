@@ -57,7 +57,7 @@ def build(
         to=words(to),
         precision=words(precision),
         weights=weights,
-        recipe=asked_recipe(recipe, weights, changes, epochs=epochs, batch=batch),
+        recipe=asked_recipe(recipe, weights, changes, task=task, epochs=epochs, batch=batch),
         out=out,
         seed=seed,
         device=device,

@@ -41,7 +41,7 @@ Recipe = Annotated[
     str | None,
     typer.Option(
         help="finetune, scratch_small, quick, or a published one, such as mobilenetv4_conv_small; "
-        "default: finetune with weights, else scratch_small."
+        "default: finetune with weights, else scratch_small; detect_small for boxes, segment_small for masks."
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the pictures; default: the recipe's.")]

@@ -11,12 +11,18 @@ if TYPE_CHECKING:
 
 
 def asked_recipe(
-    name: str | None, weights: str | None, changes: list[str] | None, *, epochs: int | None, batch: str | None
+    name: str | None,
+    weights: str | None,
+    changes: list[str] | None,
+    *,
+    task: str,
+    epochs: int | None,
+    batch: str | None,
 ) -> Recipe:
-    """The recipe that was named, or the one that fits, with the numbers that were given."""
-    from mobilevision.train.recipes import find_recipe
+    """The recipe that was named, or the task's usual one, with the numbers that were given."""
+    from mobilevision.train.recipes import find_recipe, usual
 
-    base = find_recipe(name or ("finetune" if weights else "scratch_small"))
+    base = find_recipe(name) if name else usual(task, weights=weights is not None)
     return changed(base, changes, epochs=epochs, batch=batch)
 
 

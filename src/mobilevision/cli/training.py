@@ -88,7 +88,7 @@ def train(
     elif data is None:
         raise UsageError("there is no DATA to train on; give it, --resume RUN or --qat RUN")
     elif find_lr:
-        numbers = asked_recipe(recipe, weights, changes, epochs=epochs, batch=batch)
+        numbers = asked_recipe(recipe, weights, changes, task=task, epochs=epochs, batch=batch)
         return _tried(data, arch, task=task, weights=weights, recipe=numbers, seed=seed, device=device, workers=workers)
     else:
         run = go(
@@ -96,7 +96,7 @@ def train(
             arch=network_named(arch),
             task=task,
             weights=weights,
-            recipe=asked_recipe(recipe, weights, changes, epochs=epochs, batch=batch),
+            recipe=asked_recipe(recipe, weights, changes, task=task, epochs=epochs, batch=batch),
             out=out,
             seed=seed,
             device=device,

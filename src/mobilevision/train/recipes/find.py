@@ -18,6 +18,13 @@ RECIPES = {
 }
 
 
+USUAL = {  # from nothing, from weights
+    "detect": (dense.detect_small, dense.detect_small),
+    "segment": (dense.segment_small, dense.segment_small),
+}
+"""The recipes of tasks that are not trained as a classifier is."""
+
+
 def find_recipe(name: str) -> Recipe:
     """The recipe called `name`.
 
@@ -27,3 +34,13 @@ def find_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise UsageError(f"there is no recipe {name!r}; {nearest(name, RECIPES)}; known are {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def usual(task: str, *, weights: bool) -> Recipe:
+    """The recipe of a task where nobody names one.
+
+    Args:
+        task: its name.
+        weights: whether the training starts from weights that have seen pictures.
+    """
+    return USUAL.get(task, (ours.scratch_small, ours.finetune))[weights]
