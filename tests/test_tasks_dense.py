@@ -24,7 +24,7 @@ from mobilevision.network import Network
 from mobilevision.tasks.coding import BACKGROUND, BETWEEN, decode, encode, match
 from mobilevision.tasks.detect import Detect
 from mobilevision.tasks.precision import Found, average_precision
-from mobilevision.tasks.segment import Segment
+from mobilevision.tasks.segment import Segment, rolled, unrolled
 from mobilevision.tasks.styles import Focal, MultiBox
 
 LABELS = ("circle", "square", "triangle")
@@ -273,3 +273,15 @@ def learned(
         optimizer.step()
         schedule.step()
     return network.eval()
+
+
+def test_a_mask_made_small_is_told_in_runs() -> None:
+    mask = torch.zeros(320, 640, dtype=torch.uint8)
+    mask[160:, 320:] = 2
+    mask[:8] = UNKNOWN
+
+    facts = rolled(mask)
+    again = unrolled(facts["runs"], facts["size"])
+
+    assert facts["size"] == [80, 160]
+    assert torch.equal(again, torch.where(mask == UNKNOWN, 0, mask)[::4, ::4])

@@ -91,6 +91,7 @@ def test_a_report_tells_boxes_and_masks(runs: dict[str, Path], task: str) -> Non
     page = (runs[task] / "report.html").read_text(encoding="utf-8")
     assert {"detect": "mAP50", "segment": "mIoU"}[task] in page
     assert "triangle" in page
+    assert page.count('alt="found in') == page.count('alt="true of') == {"detect": 8, "segment": 6}[task]
 
 
 @pytest.mark.parametrize("format_", ["onnx", "litert"])

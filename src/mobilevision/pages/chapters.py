@@ -14,6 +14,7 @@ from mobilevision.pages import quantities
 from mobilevision.pages.charts import WRITTEN, Series, confusions, curves, matrix, raster
 from mobilevision.pages.facts import Missing, RunFacts
 from mobilevision.pages.picture import picture
+from mobilevision.pages.scenes import Shown, shown_scenes
 from mobilevision.pages.terminal import Listing, show
 from mobilevision.pages.thumbnails import thumbnail
 from mobilevision.pages.words import describe, kind
@@ -82,6 +83,7 @@ class Chapter:
         confusion: what was taken for what.
         right: examples.
         wrong: examples, the surest mistakes first.
+        scenes: pictures with boxes or masks, drawn.
         missing: what is not there.
     """
 
@@ -93,6 +95,7 @@ class Chapter:
     confusion: Confusion | None
     right: list[Example]
     wrong: list[Example]
+    scenes: list[Shown]
     missing: list[Missing]
 
     @property
@@ -168,6 +171,7 @@ def chapter(facts: RunFacts, *, pictures: int) -> Chapter:
         confusion=_confusion(facts),
         right=right,
         wrong=wrong,
+        scenes=shown_scenes(facts.part("metrics"), facts.labels),
         missing=missing + _unfinished(facts),
     )
 

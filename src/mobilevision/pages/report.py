@@ -18,7 +18,7 @@ from mobilevision.pages.charts import Series, curves
 from mobilevision.pages.facts import RunFacts, read_facts
 from mobilevision.pages.terminal import shape_text
 from mobilevision.run import Run
-from mobilevision.tasks.figures import first_of, title
+from mobilevision.tasks.figures import called, first_of, title
 
 TEMPLATES = Path(__file__).parent / "templates"
 THUMBNAILS = 240  # pictures in a page, some 4 kB each
@@ -78,6 +78,7 @@ def environment() -> Environment:
         "shape": shape_text,
         "plain": plain,
         "figure": title,
+        "called": called,
     }
     return environment
 

@@ -34,9 +34,14 @@ def first_of(metrics: Mapping[str, Any]) -> str:
     return next((name for name in HEADLINES if name in metrics), "")
 
 
+def called(name: str) -> str:
+    """A figure's name for people."""
+    return NAMES.get(name, name.replace("_", " "))
+
+
 def title(name: str) -> str:
-    """A figure's name with a capital, unless it is written in a way of its own (mAP50, mIoU)."""
-    told = NAMES.get(name, name.replace("_", " "))
+    """The same with a capital, unless it is written in a way of its own (mAP50, mIoU)."""
+    told = called(name)
     return told.capitalize() if told.islower() else told
 
 

@@ -22,6 +22,12 @@ from mobilevision.data.scenes import UNKNOWN
 from mobilevision.errors import InputError, UsageError
 from mobilevision.tasks.base import Batches, Predict
 
+SHOWN = 6
+"""Pictures whose masks are told among the metrics."""
+
+SIDE = 160
+"""Pixels of the longer side of those masks."""
+
 Scores = Tensor | dict[str, Tensor]
 """Of a segmenter, (N, classes, h, w); with an auxiliary segmenter, "scores" and "auxiliary"."""
 
@@ -216,7 +222,7 @@ class Segment:
         Args:
             predict: gives the outputs for pictures.
             batches: pictures and their masks, in order.
-            files: not needed: masks are shown beside their pictures elsewhere.
+            files: the pictures' files in that order, for the examples; without them there are none.
 
         Raises:
             InputError: if there are no pictures.
@@ -226,12 +232,15 @@ class Segment:
         matrix = MulticlassConfusionMatrix(self.outputs, ignore_index=UNKNOWN)
         union = MulticlassJaccardIndex(self.outputs, ignore_index=UNKNOWN)
         count, losses = 0, Counter[str]()
+        shown: list[dict[str, Any]] = []
         for pictures, masks in batches:
             outputs, masks = predict(pictures), masks.cpu()
             said = enlarged(self.scores(outputs), masks.shape[1:]).argmax(1)
             matrix.update(said, masks)
             union.update(said, masks)
             losses.update({name: value * len(masks) for name, value in self.lost(outputs, masks).items()})
+            for file, one, truth in zip(files[count:SHOWN], said, masks, strict=False):
+                shown.append({"file": file} | rolled(one) | {"truth": rolled(truth)})
             count += len(masks)
         if not count:
             raise InputError("there are no pictures to evaluate on")
@@ -239,7 +248,7 @@ class Segment:
         right = confusion.diagonal().sum().item() / max(1, confusion.sum().item())
         facts = {"count": count, **{name: value / count for name, value in losses.items()}}
         facts |= {"miou": union.compute().item(), "accuracy": right}
-        return facts | {"per_class": self._rows(confusion), "confusion": confusion.tolist()}
+        return facts | {"per_class": self._rows(confusion), "confusion": confusion.tolist(), "shown": shown}
 
     def _rows(self, confusion: Tensor) -> list[dict[str, Any]]:
         """Each class: how many pixels it has, the share of them found, and its intersection over union."""
@@ -266,3 +275,21 @@ def enlarged(scores: Tensor, size: Sequence[int]) -> Tensor:
 
 def _main(outputs: Scores) -> Tensor:
     return outputs["scores"] if isinstance(outputs, dict) else outputs
+
+
+def rolled(mask: Tensor) -> dict[str, Any]:
+    """A mask made small, as runs of pixels of one class, row by row: pairs of the class and its count.
+
+    Shape: (H, W) -> {"size": (h, w), "runs": [...]}, with h and w of at most `SIDE`.
+    """
+    step = max(1, -(-max(mask.shape) // SIDE))
+    small = mask[::step, ::step]
+    numbers, counts = torch.unique_consecutive(small.flatten(), return_counts=True)
+    return {"size": list(small.shape), "runs": torch.stack([numbers.long(), counts], 1).tolist()}
+
+
+def unrolled(runs: Sequence[Sequence[int]], size: Sequence[int]) -> Tensor:
+    """The mask that `rolled` told; pixels that nobody has decided on become background. Shape: size, uint8."""
+    numbers, counts = torch.tensor(runs).unbind(1)
+    numbers = torch.where(numbers == UNKNOWN, 0, numbers)
+    return numbers.repeat_interleave(counts).reshape(*size).byte()

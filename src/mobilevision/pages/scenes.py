@@ -1,0 +1,63 @@
+"""Pictures with boxes or masks as a report shows them: what was found beside what is true, each drawn."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from mobilevision.data.pictures import open_picture
+from mobilevision.errors import MobilevisionError
+from mobilevision.pages.annotated import annotated
+from mobilevision.tasks.base import Told
+from mobilevision.tasks.detect import Detections
+from mobilevision.tasks.segment import Segmentation, unrolled
+
+SIDE = 320  # pixels; drawn at half of that on a sharp screen
+
+
+class Shown(NamedTuple):
+    """A picture with what was found and what is true, both drawn.
+
+    Attributes:
+        file: its name.
+        found: a data URI.
+        truth: a data URI.
+    """
+
+    file: str
+    found: str
+    truth: str
+
+
+def shown_scenes(metrics: Mapping[str, Any], labels: list[str]) -> list[Shown]:
+    """The pictures that an evaluation kept; those that cannot be opened or drawn any more are left out."""
+    return [one for facts in metrics.get("shown") or [] if (one := _shown(facts, labels)) is not None]
+
+
+def _shown(facts: Mapping[str, Any], labels: list[str]) -> Shown | None:
+    file = str(facts.get("file", ""))
+    try:
+        picture = open_picture(file, least=SIDE)
+        picture.thumbnail((SIDE, SIDE))
+        found, truth = (_drawn(_told(side, labels), picture) for side in (facts, facts["truth"]))
+    except (MobilevisionError, KeyError):
+        return None
+    return Shown(file.rpartition("/")[2], found, truth)
+
+
+def _told(facts: Mapping[str, Any], labels: list[str]) -> Told:
+    """What a network said, or what is true, from plain JSON."""
+    if "runs" in facts:
+        return Segmentation("", tuple(labels), unrolled(facts["runs"], facts["size"]))
+    boxes = tuple((box[0], box[1], box[2], box[3]) for box in facts["boxes"])
+    return Detections("", tuple(facts["labels"]), tuple(facts["scores"]), boxes)
+
+
+def _drawn(told: Told, picture: Image.Image) -> str:
+    out = io.BytesIO()
+    annotated(told, picture).save(out, "JPEG", quality=80, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")
