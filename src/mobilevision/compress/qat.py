@@ -81,7 +81,7 @@ def qat(
     if not isinstance(task, Classify):
         raise UsageError(f"{start.folder} was trained to {task.name}; only classify goes to 8 bits")
     model, data = open_model(start.folder), run_data(start)
-    shown = calibration_pictures(data, model.preprocessing, count=calibrate)
+    shown = calibration_pictures(data, model, count=calibrate)
     facts = {"start": str(start.folder.resolve()), "calibrate": calibrate, "ranges": ranges}
     _begin(Run(Path(to)), facts | {"start_sha256": sha256(start.best)})
     network = integer_form(deployable(model.network))
