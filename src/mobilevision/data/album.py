@@ -52,22 +52,30 @@ class Album(Sequence[Sample]):
         """The album of some samples; an album is given back as it is."""
         if isinstance(samples, Album):
             return samples
+        return cls.of_files((sample.file, sample.labels) for sample in samples)
+
+    @classmethod
+    def of_files(cls, files: Iterable[tuple[str | Path, Sequence[int]]]) -> Album:
+        """The album of some files with their labels."""
         names, ends, labels, label_ends = bytearray(), array("q", [0]), array("i"), array("q", [0])
         start: bytes | None = None
-        for sample in samples:
-            name = os.fsencode(sample.file)
+        for file, marks in files:
+            name = os.fsencode(file)
             if start is None:
                 start = name
             elif not name.startswith(start):  # characters, not folders, are what is saved
                 start = os.path.commonprefix([start, name]) or b""  # noqa: RUF071
             names += name
             ends.append(len(names))
-            labels.extend(sample.labels)
+            labels.extend(marks)
             label_ends.append(len(labels))
         shared = len(start or b"")
-        shorter = b"".join(names[a + shared : b] for a, b in itertools.pairwise(ends))
-        cut = np.array(ends) - shared * np.arange(len(ends))
-        return cls(shorter, cut, labels=np.array(labels), label_ends=np.array(label_ends), start=start or b"")
+        for number, (a, b) in enumerate(itertools.pairwise(ends)):  # in place: there may be millions
+            names[a - shared * number : b - shared * (number + 1)] = names[a + shared : b]
+        del names[ends[-1] - shared * (len(ends) - 1) :]
+        cut = np.array(ends)
+        cut -= shared * np.arange(len(ends))
+        return cls(bytes(names), cut, labels=np.array(labels), label_ends=np.array(label_ends), start=start or b"")
 
     def __len__(self) -> int:
         return len(self.ends) - 1

@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from mobilevision.data.content import content
 from mobilevision.data.dataset import Data, SetAside, name
 from mobilevision.data.folders import list_source
 from mobilevision.data.listing import Entry, Listing
 from mobilevision.data.pictures import decode
 from mobilevision.data.several import in_order
-from mobilevision.data.split import divide, repeated, shown
+from mobilevision.data.split import divide, shown
 from mobilevision.errors import InputError
 
 IMBALANCE = 5  # times as many pictures in the largest class as in the smallest, from where it is worth a word
 SMALL = 64  # pixels; a JPEG is decoded no larger than it must to see that all of it is there
+DIGEST = 16  # bytes of a hash
+NONE = bytes(DIGEST)  # in place of a hash that is not known
 RANKS = {"train": 0, "": 0, "validation": 1, "test": 2}  # of two splits, the first keeps a picture that is in both
 
 
@@ -40,13 +44,13 @@ def check(source: str | Path, *, seed: int = 0, validation: float = 0.2) -> Data
         InputError: if nothing is left to train on, or fewer than two classes.
     """
     listing = list_source(source)
-    contents: dict[Entry, bytes] = {}
-    unread = []
+    digests, unread = bytearray(), []
     with warnings.catch_warnings(action="ignore"):  # Pillow warns of much that does no harm; what does is a reason
         for entry, (digest, reason) in in_order(listing.entries, _look):
-            contents[entry] = digest
+            digests += digest
             if reason:
                 unread.append(SetAside(entry.file, reason))
+    contents = _copied(listing.entries, bytes(digests))
     listing = _without(listing, unread)
     listing = _without(listing, _conflicts(listing, contents))
     listing = _without(listing, _leaks(listing, contents))
@@ -61,10 +65,10 @@ def _look(entry: Entry) -> tuple[bytes, str]:
         found = content(entry.file)
         decode(found, least=SMALL)
     except OSError as error:
-        return b"", f"it cannot be opened: {error.strerror or error}"
+        return NONE, f"it cannot be opened: {error.strerror or error}"
     except InputError as error:
-        return b"", str(error)
-    return hashlib.blake2b(found, digest_size=16).digest(), ""
+        return NONE, str(error)
+    return hashlib.blake2b(found, digest_size=DIGEST).digest(), ""
 
 
 def _without(listing: Listing, bad: Sequence[SetAside]) -> Listing:
@@ -75,14 +79,22 @@ def _without(listing: Listing, bad: Sequence[SetAside]) -> Listing:
     return replace(listing, entries=entries, set_aside=(*listing.set_aside, *bad))
 
 
+def _copied(entries: Sequence[Entry], digests: bytes) -> dict[Entry, bytes]:
+    """The hashes of the pictures that are not the only ones of their hash; those that were not read have none."""
+    each = np.frombuffer(digests, np.dtype(f"V{DIGEST}"))
+    order = np.argsort(each, kind="stable")
+    same = each[order][1:] == each[order][:-1]
+    places = np.union1d(order[1:][same], order[:-1][same]).tolist()
+    return {entries[place]: each[place].tobytes() for place in places if each[place].tobytes() != NONE}
+
+
 def _alike(listing: Listing, contents: Mapping[Entry, bytes]) -> list[list[Entry]]:
     """Pictures of the same bytes, those of train first."""
-    copied = repeated(contents[entry] for entry in listing.entries)
     groups: dict[bytes, list[Entry]] = defaultdict(list)
-    several = [entry for entry in listing.entries if contents[entry] in copied]
-    for entry in sorted(several, key=lambda entry: (RANKS[entry.split], entry.file)):
+    copied = [entry for entry in listing.entries if entry in contents]
+    for entry in sorted(copied, key=lambda entry: (RANKS[entry.split], entry.file)):
         groups[contents[entry]].append(entry)
-    return list(groups.values())
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _conflicts(listing: Listing, contents: Mapping[Entry, bytes]) -> list[SetAside]:

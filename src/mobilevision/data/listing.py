@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from mobilevision.data.dataset import SetAside
+from mobilevision.data.dataset import SetAside, printable
 from mobilevision.data.pictures import SUFFIXES, files_under, named_as_picture, visible
 from mobilevision.errors import InputError
 
@@ -19,13 +19,13 @@ class Entry:
 
     Attributes:
         folder: where the picture is; pictures of one folder share it.
-        name: of the file, in the folder.
+        name: of the file in the folder, as the file system has it: bytes take less memory than text.
         labels: names of what it shows, sorted.
         split: "train", "validation" or "test"; empty if the source does not say.
     """
 
     folder: str
-    name: str
+    name: bytes
     labels: tuple[str, ...]
     split: str = ""
 
@@ -33,12 +33,22 @@ class Entry:
     def of(cls, file: Path, labels: tuple[str, ...], split: str = "") -> Self:
         """The entry of a file."""
         folder, name = os.path.split(file)
-        return cls(sys.intern(folder), name, labels, split)
+        return cls(sys.intern(folder), os.fsencode(name), labels, split)
+
+    @property
+    def path(self) -> str:
+        """Where the picture is."""
+        return os.path.join(self.folder, os.fsdecode(self.name))  # noqa: PTH118  # a Path takes much more time and memory
 
     @property
     def file(self) -> Path:
         """Where the picture is."""
-        return Path(self.folder, self.name)
+        return Path(self.path)
+
+    def told(self, root: Path) -> str:
+        """The file's name as seen from `root`, as `mobilevision.data.dataset.name` tells it."""
+        above = f"{root}{os.sep}"
+        return printable(self.path.removeprefix(above).replace(os.sep, "/"))
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from mobilevision.data.album import Album
 from mobilevision.data.dataset import Data, Sample, SetAside, name
@@ -26,7 +28,7 @@ def divide(
         listing: the pictures.
         seed: another one cuts elsewhere.
         validation: share of each class's pictures to cut off; 0 for none.
-        contents: a hash of each file's bytes, if known; files of the same bytes then go the same way.
+        contents: a hash of the bytes of each file that has copies; files of the same bytes then go the same way.
 
     Raises:
         UsageError: if `validation` is no share.
@@ -38,6 +40,7 @@ def divide(
     entries, dropped = _labelled(listing.entries, multilabel)
     parts = {split: [entry for entry in entries if entry.split == split] for split in ("validation", "test")}
     train = [entry for entry in entries if entry.split not in parts]
+    del entries
     labels = tuple(sorted({label for entry in train for label in entry.labels}))
     _demand_classes(listing, labels)
     if not parts["validation"] and validation > 0:
@@ -62,15 +65,6 @@ def divide(
     )
 
 
-def repeated(words: Iterable[bytes]) -> set[bytes]:
-    """Those that come more than once."""
-    seen: set[bytes] = set()
-    again: set[bytes] = set()
-    for word in words:
-        (again if word in seen else seen).add(word)
-    return again
-
-
 def shown(names: Sequence[str]) -> str:
     """The first few of a list, and how many there are beyond."""
     more = len(names) - SHOWN
@@ -93,7 +87,7 @@ def _labelled(entries: Sequence[Entry], multilabel: bool) -> tuple[list[Entry], 
 
 
 def _samples(entries: Sequence[Entry], places: Mapping[str, int]) -> Album:
-    return Album.of(Sample(entry.file, tuple(sorted(places[label] for label in entry.labels))) for entry in entries)
+    return Album.of_files((entry.path, sorted(places[label] for label in entry.labels)) for entry in entries)
 
 
 def _demand_classes(listing: Listing, labels: Sequence[str]) -> None:
@@ -136,13 +130,15 @@ class _Cut:
     def cut(self, train: Sequence[Entry], share: float) -> tuple[list[Entry], list[Entry]]:
         """What stays in train, and the share that is cut off; each label keeps a picture in train."""
         left = Counter(label for entry in train for label in entry.labels)
-        groups = self._groups(train, dict(left))
+        counts, alike = dict(left), self._alike(train)
+        groups = [entry for entry in train if entry not in alike or alike[entry][0] is entry]  # told by their first
         sizes: Counter[str] = Counter()
-        for stratum, group in groups:
-            sizes[stratum] += len(group)
+        for entry in groups:
+            sizes[_rarest(entry, counts)] += len(alike.get(entry, (entry,)))
         wanted = {stratum: max(1, round(size * share)) for stratum, size in sizes.items()}
         gone: set[Entry] = set()
-        for stratum, group in groups:
+        for number in np.argsort(np.fromiter(map(self._lot, groups), np.uint64, len(groups)), kind="stable"):
+            group, stratum = alike.get(groups[number], (groups[number],)), _rarest(groups[number], counts)
             taken = Counter(label for entry in group for label in entry.labels)
             if wanted[stratum] > 0 and all(left[label] > count for label, count in taken.items()):
                 wanted[stratum] -= len(group)
@@ -150,19 +146,18 @@ class _Cut:
                 gone.update(group)
         return [each for each in train if each not in gone], [each for each in train if each in gone]
 
-    def _groups(self, train: Sequence[Entry], counts: Mapping[str, int]) -> list[tuple[str, list[Entry]]]:
-        """Pictures of the same bytes with their rarest label, in the order in which they are cut off."""
-        alike: dict[bytes, list[Entry]] = {}
-        alone: list[list[Entry]] = []
-        copied = repeated(self.contents.get(entry, b"") for entry in train)
-        for entry in train:
-            content = self.contents.get(entry, b"")
-            if content in copied and content:
-                alike.setdefault(content, []).append(entry)
-            else:
-                alone.append([entry])
-        groups = sorted([*alike.values(), *alone], key=lambda group: self._lot(group[0]))
-        return [(min(group[0].labels, key=lambda text: (counts[text], text), default=""), group) for group in groups]
+    def _alike(self, train: Sequence[Entry]) -> dict[Entry, list[Entry]]:
+        """For each picture of which there are copies, all of them."""
+        by_content: dict[bytes, list[Entry]] = {}
+        for entry in train if self.contents else ():
+            if entry in self.contents:
+                by_content.setdefault(self.contents[entry], []).append(entry)
+        return {entry: group for group in by_content.values() for entry in group}
 
-    def _lot(self, entry: Entry) -> bytes:
-        return hashlib.sha256(f"{self.seed}:{name(entry.file, self.root)}".encode()).digest()
+    def _lot(self, entry: Entry) -> int:
+        lot = hashlib.sha256(f"{self.seed}:{entry.told(self.root)}".encode()).digest()
+        return int.from_bytes(lot[:8], "big")
+
+
+def _rarest(entry: Entry, counts: Mapping[str, int]) -> str:
+    return min(entry.labels, key=lambda text: (counts[text], text), default="")
