@@ -159,7 +159,7 @@ def test_weights_of_another_network_are_refused(run: Run) -> None:
 def test_a_file_computes_what_the_network_computed_when_it_was_trained(run: Run, to: str) -> None:
     model = open_run(run.folder)
     artifact = export(run, to, precision="int8", floor=100, calibrate=16)
-    pictures = room.calibration_pictures(room.run_data(run), model.preprocessing, count=12)
+    pictures = room.calibration_pictures(room.run_data(run), model, count=12)
     right, found = torch_scores(model.network, pictures), scores(open_file(artifact.path), pictures.numpy())
     (*_, last) = maps_of(model.network.program).values()
     step = (last.range[1] - last.range[0]) / 255

@@ -181,7 +181,7 @@ def test_calibration_without_a_readable_picture_is_told(run: Run) -> None:
     data = quantize.run_data(run)
     broken = replace(data.train[0], file=Path(__file__))
     with pytest.raises(InputError, match="none of the training pictures"):
-        quantize.calibration_pictures(replace(data, train=(broken,)), quantize_model(run).preprocessing, count=4)
+        quantize.calibration_pictures(replace(data, train=(broken,)), quantize_model(run), count=4)
 
 
 DRAWS = {
