@@ -66,7 +66,7 @@ def read_member(shard: Path, name: str) -> bytes:
         InputError: if there is no such member, or the shard is cut short.
     """
     stat = shard.stat()
-    return _open_shard(shard, stat.st_size, stat.st_mtime_ns).read(name)
+    return _contents(shard, stat.st_size, stat.st_mtime_ns).read(name)
 
 
 def members(shard: Path) -> Iterator[Member]:
@@ -92,15 +92,14 @@ def members(shard: Path) -> Iterator[Member]:
         raise InputError(f"{shard} cannot be read: {error.strerror or error}") from error
 
 
-class _Shard:
-    """An open shard: names and places of its members, 30 bytes each."""
+class _Contents:
+    """The names and places of a shard's members, 30 bytes each."""
 
     def __init__(self, path: Path) -> None:
         found = sorted(members(path))
         self.path = path
         self.names = np.array([os.fsencode(each.name) for each in found])
         self.places = np.array([(each.start, each.size) for each in found], np.int64).reshape(-1, 2)
-        self.file = path.open("rb")
 
     def read(self, name: str) -> bytes:
         wanted = os.fsencode(name)
@@ -108,15 +107,17 @@ class _Shard:
         if at == len(self.names) or self.names[at] != wanted:
             raise InputError(f"{self.path} holds no {name}; it is not the shard that was listed")
         start, size = self.places[at].tolist()
-        content = os.pread(self.file.fileno(), size, start)  # has no place of its own, so that processes may share it
+        with self.path.open("rb") as file:
+            file.seek(start)
+            content = file.read(size)
         if len(content) < size:
             raise InputError(f"{self.path} is cut short within {name}; copy or write it again")
         return content
 
 
 @lru_cache(maxsize=256)
-def _open_shard(path: Path, size: int, changed: int) -> _Shard:
-    return _Shard(path)
+def _contents(path: Path, size: int, changed: int) -> _Contents:
+    return _Contents(path)
 
 
 def _check_shard(folder: Path, url: str, size: int) -> None:
