@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from mobilevision.data.dataset import Data, Sample
+from mobilevision.deploy.rounded import open_run
 from mobilevision.errors import InputError
-from mobilevision.models import Model, open_model
+from mobilevision.models import Model
 from mobilevision.pages.facts import RunFacts, read_facts
 from mobilevision.tasks.catalog import data_of
 from mobilevision.tasks.classify import Classify
@@ -88,7 +89,7 @@ def _scores(first: RunFacts, second: RunFacts) -> Iterator[dict[str, Any]]:
 
 def _accuracy(first: RunFacts, second: RunFacts, source: str | Path | None) -> dict[str, Any] | None:
     """Both on the same pictures; None where a picture is not simply right or wrong."""
-    models = [open_model(facts.folder) for facts in (first, second)]
+    models = [open_run(facts.folder) for facts in (first, second)]
     if not all(isinstance(model.task, Classify) for model in models):
         return None
     if models[0].labels != models[1].labels:
