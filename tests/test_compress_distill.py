@@ -26,6 +26,7 @@ from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.models import create_model
 from mobilevision.network import Network
 from mobilevision.tasks.classify import Classify
+from mobilevision.tasks.embed import Embed
 from mobilevision.train.loop import fit
 from mobilevision.train.recipes import quick
 from mobilevision.weights.save import save_weights
@@ -261,7 +262,7 @@ def test_a_student_of_replicas_never_asks_the_teacher(teacher: Teacher, data: Da
     asked = teacher.network.asked
     network = student()
     feeding = Feeding(distilled=f"{tmp_path}/D1:1")
-    fed, task = feeding.fed(data, "classify", network=network, recipe=RECIPE)
+    fed, task = feeding.fed(data, Classify(CLASSES), network=network, recipe=RECIPE)
     run = fit(network, fed, task=task, recipe=replace(RECIPE, epochs=15), to=tmp_path / "run", workers=0)
     assert teacher.network.asked == asked
     assert run.read("task")["distilled"][0]["teacher"] == "brightness"
@@ -302,9 +303,9 @@ def test_numbers_and_pairs_that_make_no_sense_are_refused(teacher: Teacher, data
     with pytest.raises(UsageError, match=r"soft 1\.5"):
         Distill(Classify(CLASSES), teacher, SEEN, soft=1.5)
     with pytest.raises(UsageError, match="replicas or a teacher, not both"):
-        Feeding(teacher="x", distilled="y").fed(data, "classify", network=student(), recipe=RECIPE)
+        Feeding(teacher="x", distilled="y").fed(data, Classify(CLASSES), network=student(), recipe=RECIPE)
     with pytest.raises(UsageError, match="for the task classify"):
-        Feeding(cache=True).fed(data, "detect", network=student(), recipe=RECIPE)
+        Feeding(cache=True).fed(data, Embed(), network=student(), recipe=RECIPE)
     with pytest.raises(UsageError, match="no set 'D4'"):
         find_form("D4")
 
@@ -316,7 +317,7 @@ def test_a_training_from_the_cache_sees_the_same_pictures(
     runs = []
     for cache in (False, True):
         network = student()
-        fed, task = Feeding(cache=cache).fed(data, "classify", network=network, recipe=RECIPE)
+        fed, task = Feeding(cache=cache).fed(data, Classify(CLASSES), network=network, recipe=RECIPE)
         runs.append(fit(network, fed, task=task, recipe=RECIPE, to=tmp_path / f"run{cache}", workers=0))
     assert runs[1].read("data")["cache"] == 39
     assert runs[0].read("data")["digest"] == runs[1].read("data")["digest"]

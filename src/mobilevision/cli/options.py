@@ -32,7 +32,7 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a 
 RunOrFile = Annotated[Path, typer.Argument(metavar="RUN|FILE", help="The folder of a run, or an exported file.")]
 
 Arch = Annotated[str, typer.Option(help="Name of the network (see: mobilevision list), or an arch.json.")]
-Task = Annotated[str, typer.Option(help="What the network is asked to do: classify, detect or segment.")]
+Task = Annotated[str, typer.Option(help="What the network is asked to do: classify, detect, segment or embed.")]
 Weights = Annotated[
     str | None,
     typer.Option(metavar="FILE|TAG", help="Weights to start from: a file, a published tag, or hf-hub:owner/name."),
@@ -40,8 +40,8 @@ Weights = Annotated[
 Recipe = Annotated[
     str | None,
     typer.Option(
-        help="finetune, scratch_small, quick, or a published one, such as mobilenetv4_conv_small; "
-        "default: finetune with weights, else scratch_small; detect_small for boxes, segment_small for masks."
+        help="finetune, scratch_small, quick, or a published one, such as mobilenetv4_conv_small; default: finetune "
+        "with weights, else scratch_small; detect_small for boxes, segment_small for masks, embed_* for vectors."
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the pictures; default: the recipe's.")]
@@ -56,6 +56,10 @@ Workers = Annotated[int | None, typer.Option(min=0, help="Processes that read pi
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Another value for a number of the recipe; may be repeated."),
+]
+Loss = Annotated[
+    str | None,
+    typer.Option(help="What vectors learn by: arcface (default), cosface, softmax (normalized) or triplet; for embed."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Decides the split and everything random.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]

@@ -14,6 +14,7 @@ from mobilevision.cli.options import (
     Device,
     Distilled,
     Epochs,
+    Loss,
     Out,
     Recipe,
     Seed,
@@ -51,6 +52,7 @@ def train(
     device: Device = "auto",
     precision: Annotated[str, typer.Option(help="auto, 32, bf16 or 16 (mixed).")] = "auto",
     workers: Workers = None,
+    loss: Loss = None,
     out: Out = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with a run as it was begun, or for more --epochs.")
@@ -89,12 +91,23 @@ def train(
         raise UsageError("there is no DATA to train on; give it, --resume RUN or --qat RUN")
     elif find_lr:
         numbers = asked_recipe(recipe, weights, changes, task=task, epochs=epochs, batch=batch)
-        return _tried(data, arch, task=task, weights=weights, recipe=numbers, seed=seed, device=device, workers=workers)
+        return _tried(
+            data,
+            arch,
+            task=task,
+            loss=loss,
+            weights=weights,
+            recipe=numbers,
+            seed=seed,
+            device=device,
+            workers=workers,
+        )
     else:
         run = go(
             data,
             arch=network_named(arch),
             task=task,
+            loss=loss,
             weights=weights,
             recipe=asked_recipe(recipe, weights, changes, task=task, epochs=epochs, batch=batch),
             out=out,
@@ -155,6 +168,7 @@ def _tried(
     arch: str,
     *,
     task: str,
+    loss: str | None,
     weights: str | None,
     recipe: "Numbers",
     seed: int,
@@ -163,12 +177,13 @@ def _tried(
 ) -> Answer:
     """The learning rate at which the loss falls fastest."""
     from mobilevision.build import starting
-    from mobilevision.tasks.catalog import check_data
+    from mobilevision.tasks.catalog import check_data, make_task
     from mobilevision.train.range_test import find_lr
 
     checked = check_data(task, data, seed=seed)
-    network = starting(network_named(arch), len(checked.labels), task=task, weights=weights, seed=seed)
-    found = find_lr(network, checked, task=task, recipe=recipe, seed=seed, device=device, workers=workers)
+    asked = make_task(task, checked.labels, multilabel=checked.multilabel, loss=loss)
+    network = starting(network_named(arch), asked.outputs, task=task, weights=weights, seed=seed)
+    found = find_lr(network, checked, task=asked, recipe=recipe, seed=seed, device=device, workers=workers)
     return Answer(
         found.facts(), f"the loss falls fastest at a learning rate of {found.lr:.2g}: --set lr={found.lr:.2g}"
     )

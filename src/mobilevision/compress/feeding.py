@@ -15,7 +15,6 @@ from mobilevision.data.dataset import Data
 from mobilevision.errors import UsageError
 from mobilevision.network import Network
 from mobilevision.tasks.base import Task
-from mobilevision.tasks.catalog import make_task
 from mobilevision.train.feed import augmentation
 from mobilevision.train.plan import seen_by
 from mobilevision.train.recipe import Recipe
@@ -45,7 +44,7 @@ class Feeding:
     temperature: float = 1.0
     soft: float = 1.0
 
-    def fed(self, data: Data, task: str, *, network: Network, recipe: Recipe) -> tuple[Data, Task | str]:
+    def fed(self, data: Data, task: Task, *, network: Network, recipe: Recipe) -> tuple[Data, Task]:
         """The data and the task of a training, with all of this in them.
 
         Raises:
@@ -54,14 +53,13 @@ class Feeding:
         """
         if self == PLAIN:
             return data, task
-        if task != "classify":
-            raise UsageError(f"a cache and a teacher are for the task classify, not for {task}; leave them out")
+        if task.name != "classify":
+            raise UsageError(f"a cache and a teacher are for the task classify, not for {task.name}; leave them out")
         if self.teacher and self.distilled:
             raise UsageError("a student has replicas or a teacher, not both; leave one out")
         if self.cache and self.distilled:
             raise UsageError("replicas are read from their shards, without a cache; leave one out")
-        asked = make_task(task, data.labels, multilabel=data.multilabel)
-        return self._kept(data, network, recipe), self._taught(asked, data, network, recipe)
+        return self._kept(data, network, recipe), self._taught(task, data, network, recipe)
 
     def _kept(self, data: Data, network: Network, recipe: Recipe) -> Data:
         if not self.cache:

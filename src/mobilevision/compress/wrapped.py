@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from mobilevision.data.album import Sample
 from mobilevision.data.augment import Augment
+from mobilevision.data.dataset import Data
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.tasks.base import Batches, Predict, Task, Told
 
@@ -86,6 +87,10 @@ class Wrapped:
             least=least,
         )
 
+    def equip_(self, network: nn.Module, samples: Sequence[Sample], *, turns: int, seed: int) -> None:
+        """What the student's loss learns."""
+        self.task.equip_(network, samples, turns=turns, seed=seed)
+
     def forward(self, network: nn.Module, pictures: Tensor) -> Any:
         """Run the network as training needs it."""
         return self.task.forward(network, pictures)
@@ -104,6 +109,10 @@ class Wrapped:
     ) -> Sequence[Told]:
         """What the student says of each picture."""
         return self.task.decode(outputs, topk, files=files, sizes=sizes)
+
+    def fitted(self, data: Data) -> tuple[Task, Data]:
+        """The student's task for other data; a teacher has no say in what is measured."""
+        return self.task.fitted(data)
 
     def weights(self, samples: Sequence[Sample]) -> Tensor:
         """Weights for the labels' loss."""

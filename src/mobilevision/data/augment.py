@@ -25,14 +25,15 @@ class Augment:
         area: smallest and largest share of the picture's area that a crop keeps (Inception crop, arXiv:1409.4842).
         ratio: smallest and largest width of a crop as a multiple of its height.
         flip: chance of a mirror image; 0 where left and right matter, as for digits.
-        policy: "none", "auto" (AutoAugment), "rand" (RandAugment) or "trivial" (TrivialAugment).
-        magnitude: strength of "rand" as its paper counts; 10 turns by 30 degrees.
+        policy: "none", "auto" (AutoAugment), "rand" (RandAugment), "trivial" (TrivialAugment) or "affine" (`Affine`).
+        magnitude: strength of "rand" as its paper counts, where 10 turns by 30 degrees, and of "affine".
         magnitude_spread: standard deviation of that strength.
         policy_layers: operations of "rand", one after another.
         policy_chance: chance of each of them.
         exclude: operations of "rand" that are left out, by name.
         color: largest share by which brightness, contrast and saturation change.
         erase: chance that a rectangle is replaced by the mean color (random erasing, arXiv:1708.04896).
+        turns: how many quarter turns of a picture are drawn, each a class of its own; only vectors can learn from it.
         mixing: what is done to a whole batch afterwards, by who trains.
 
     Raises:
@@ -50,6 +51,7 @@ class Augment:
     exclude: tuple[str, ...] = ()
     color: float = 0.0
     erase: float = 0.0
+    turns: int = 1
     mixing: Mixing = field(default_factory=Mixing)
 
     def __post_init__(self) -> None:
@@ -88,6 +90,16 @@ class Augment:
             [preprocessing.channelled, *vary, preprocessing.normalized, *erase]
         )
         return transform
+
+    def unturned(self) -> Augment:
+        """Itself, for targets that do not turn with their picture.
+
+        Raises:
+            UsageError: if turns are asked for.
+        """
+        if self.turns > 1:
+            raise UsageError(f"only vectors learn from quarter turns as classes; set turns to 1, not {self.turns}")
+        return self
 
     def least(self, preprocessing: Preprocessing) -> int:
         """Pixels that the sides of a picture need so that even the smallest crop is not enlarged; see `loader`."""

@@ -43,6 +43,18 @@ def check(source: str | Path, *, seed: int = 0, validation: float = 0.2) -> Data
         UsageError: if there is no such source.
         InputError: if nothing is left to train on, or fewer than two classes.
     """
+    listing, contents = opened(source)
+    data = divide(listing, seed=seed, validation=validation, contents=contents)
+    return replace(data, warnings=(*data.warnings, *_imbalance(data)))
+
+
+def opened(source: str | Path) -> tuple[Listing, dict[Entry, bytes]]:
+    """What `source` lists without everything bad, before any split, and a hash of each file's bytes.
+
+    Raises:
+        UsageError: if there is no such source.
+        InputError: if it is no data set.
+    """
     listing = list_source(source)
     digests, unread = bytearray(), []
     with warnings.catch_warnings(action="ignore"):  # Pillow warns of much that does no harm; what does is a reason
@@ -54,9 +66,7 @@ def check(source: str | Path, *, seed: int = 0, validation: float = 0.2) -> Data
     listing = _without(listing, unread)
     listing = _without(listing, _conflicts(listing, contents))
     listing = _without(listing, _leaks(listing, contents))
-    listing = replace(listing, warnings=(*listing.warnings, *_copies(listing, contents)))
-    data = divide(listing, seed=seed, validation=validation, contents=contents)
-    return replace(data, warnings=(*data.warnings, *_imbalance(data)))
+    return replace(listing, warnings=(*listing.warnings, *_copies(listing, contents))), contents
 
 
 def _look(entry: Entry) -> tuple[bytes, str]:

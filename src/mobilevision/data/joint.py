@@ -48,6 +48,7 @@ def varied(preprocessing: Preprocessing, augment: Augment) -> Joint:
         raise UsageError("boxes and masks are not mixed; set mixup and cutmix to 0")
     if augment.policy != "none":
         raise UsageError(f"the policy {augment.policy!r} does not move boxes and masks; set policy to 'none'")
+    augment = augment.unturned()
     crop = v2.RandomResizedCrop(
         preprocessing.size,
         scale=augment.area,

@@ -1,4 +1,4 @@
-"""Policies that vary the look of a picture: RandAugment, AutoAugment, TrivialAugment."""
+"""Policies that vary the look of a picture: RandAugment, AutoAugment, TrivialAugment, and a little of each move."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
-from torchvision.transforms import v2
+from torchvision.transforms import InterpolationMode, v2
 
 FULL = 10.0
 """The level at which the papers' operations have their full strength: a rotation has 30 degrees there."""
@@ -92,6 +94,33 @@ class RandAugment(v2.RandAugment):  # type: ignore[misc]  # torchvision is not t
         }
 
 
+class Affine:
+    """A picture turned, moved, scaled and sheared, a little of each; what comes in from outside has the border's color.
+
+    Args:
+        magnitude: 0 to 30; 10 turns up to 20 degrees, moves up to a tenth of a side, scales by up to a fifth and shears
+            up to 10 degrees.
+    """
+
+    def __init__(self, magnitude: float) -> None:
+        share = magnitude / 100
+        self.numbers = {
+            "degrees": 2 * magnitude,
+            "translate": (share, share),
+            "scale": (1 - 2 * share, 1 + 2 * share),
+            "shear": magnitude,
+        }
+
+    def __call__(self, picture: Image.Image) -> Image.Image:
+        """The picture, of the same size."""
+        pixels = np.asarray(picture).reshape(picture.height, picture.width, -1)
+        border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+        fill = np.median(border, axis=0).tolist()
+        move = v2.RandomAffine(**self.numbers, interpolation=InterpolationMode.BILINEAR, fill=fill)
+        moved: Image.Image = move(picture)
+        return moved
+
+
 def rand(strength: Strength) -> list[Any]:
     """RandAugment: so many operations, each with its chance."""
     one = RandAugment(strength.magnitude, spread=strength.magnitude_spread, exclude=strength.exclude)
@@ -103,4 +132,5 @@ POLICIES: dict[str, Callable[[Strength], list[Any]]] = {  # name -> the transfor
     "auto": lambda _: [v2.AutoAugment(v2.AutoAugmentPolicy.IMAGENET)],  # arXiv:1805.09501; its strengths were learned
     "rand": rand,
     "trivial": lambda _: [v2.TrivialAugmentWide()],  # arXiv:2103.10158; it draws its strength
+    "affine": lambda strength: [Affine(strength.magnitude)],
 }

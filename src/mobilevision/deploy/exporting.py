@@ -174,7 +174,10 @@ def prove_figure(
     """Measure a file and the network by the figure of their task; also what the file says of itself."""
     format_ = find_format(card["format"])
     runtime, data = format_.runtime_version, run_data(run)
-    proof, told = measured(model, file, data, card=card, limit=EXACT, runtime=runtime, seconds=seconds, log=log)
+    near = find_precision(format_, card["precision"]).limit
+    proof, told = measured(
+        model, file, data, card=card, limit=EXACT, runtime=runtime, seconds=seconds, near=near, log=log
+    )
     return replace(proof, ran=not format_.away), told
 
 

@@ -77,6 +77,7 @@ def _same(network: nn.Module) -> nn.Module:
 
 WAYS: dict[str, Callable[[Network, Mapping[str, Any], Shape], Filing]] = {
     "classify": _scores,
+    "embed": _scores,
     "detect": _boxes,
     "segment": _masks,
 }

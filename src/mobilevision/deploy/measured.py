@@ -1,8 +1,8 @@
-"""Whether an exported detector or segmenter is as good as the network: both measured on all validation pictures."""
+"""Whether an exported file is as good as the network: both measured on all validation pictures, by their task."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ EXACT = 0.1
 PART = 32
 """Pictures that run through a file together."""
 
-JUDGED = {"detect": "map50", "segment": "miou"}
+JUDGED = {"detect": "map50", "segment": "miou", "embed": "recall1"}
 """The figure that a task's files are judged by."""
 
 
@@ -45,6 +45,8 @@ class MeasuredProof:
         wide: layers that stayed in fp32 in a file of 8 bits.
         lost: the layers that lose most in 8 bits, worst first.
         errors: what each layer is off by in the file, as a share of its mean square root, where the format tells.
+        distance: the largest Euclidean distance of a vector from torch's, both of length 1; None without vectors.
+        near: the largest that passes; None where the figure alone decides, as in 8 bits.
     """
 
     pictures: int
@@ -59,10 +61,14 @@ class MeasuredProof:
     wide: tuple[str, ...] = ()
     lost: tuple[dict[str, Any], ...] = ()
     errors: tuple[dict[str, Any], ...] = ()
+    distance: float | None = None
+    near: float | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether the file may be used."""
+        """Whether the file may be used; never if a vector is not numbers."""
+        if self.distance is not None and not self.distance <= (2.0 if self.near is None else self.near):
+            return False
         return 100 * (self.value_torch - self.value) <= self.limit + 1e-9
 
     def facts(self) -> dict[str, Any]:
@@ -77,11 +83,38 @@ class MeasuredProof:
             ShortfallError: with the loss and the floor.
         """
         if not self.passed:
-            told = NAMES[self.figure]
+            apart = "" if self.distance is None else f", its vectors up to {self.distance:.2g} from torch's"
+            at_most = "" if self.near is None or not apart else f" (at most {self.near:g})"
             raise ShortfallError(
-                f"{name} has {told} {self.value:.1%} on {self.pictures} pictures where torch has "
-                f"{self.value_torch:.1%}, more than {self.limit:g} points below; it was not kept"
+                f"{name} has {NAMES[self.figure]} {self.value:.1%} on {self.pictures} pictures where torch has "
+                f"{self.value_torch:.1%}, more than {self.limit:g} points below{apart}{at_most}; it was not kept"
             )
+
+
+class Kept:
+    """What is called as a network is, with the vectors that it gave.
+
+    Attributes:
+        vectors: of each batch, if a batch of it gives one row a picture.
+    """
+
+    def __init__(self, predict: Callable[[Tensor], Any]) -> None:
+        self.predict = predict
+        self.vectors: list[Tensor] = []
+
+    def __call__(self, pictures: Tensor) -> Any:
+        """What is called gives."""
+        given = self.predict(pictures)
+        if isinstance(given, Tensor) and given.ndim == 2:
+            self.vectors.append(given.detach().double().cpu())
+        return given
+
+    def distance(self, other: Kept) -> float | None:
+        """The largest Euclidean distance of a vector from another's for the same picture; None without vectors."""
+        if not self.vectors:
+            return None
+        apart = (torch.cat(self.vectors) - torch.cat(other.vectors)).norm(dim=1)
+        return float(apart.max())
 
 
 class Shown:
@@ -110,6 +143,7 @@ def measured(
     limit: float,
     runtime: str,
     seconds: float,
+    near: float | None = None,
     log: Path | None = None,
 ) -> tuple[MeasuredProof, dict[str, Any]]:
     """Put a file beside torch on all validation pictures.
@@ -122,6 +156,7 @@ def measured(
         limit: points that the file may lose.
         runtime: what runs the file.
         seconds: how long it may take for a part of the pictures.
+        near: how far a vector of length 1 may be from torch's; None asks the figure alone.
         log: where its words go; kept if it fails.
 
     Returns:
@@ -143,7 +178,8 @@ def measured(
             batch=PART,
         )
 
-    found, torchs = figures(shown, read_filed(card)), figures(model.network.eval(), model.task)
+    ours, theirs = Kept(shown), Kept(model.network.eval())
+    found, torchs = figures(ours, read_filed(card)), figures(theirs, model.task)
     proof = MeasuredProof(
         pictures=found["count"],
         source=f"validation pictures of {data.source}",
@@ -152,5 +188,7 @@ def measured(
         value_torch=torchs[figure],
         limit=limit,
         runtime=runtime,
+        distance=ours.distance(theirs),
+        near=near,
     )
     return proof, shown.told

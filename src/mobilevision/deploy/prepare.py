@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mobilevision.blocks.classifier import Scores
 from mobilevision.blocks.irmb import GridAttention
+from mobilevision.blocks.projection import Projected
 from mobilevision.blocks.uib import MultiQuery
 from mobilevision.deploy.attention import PlainChannelNorm, PlainGridAttention
 from mobilevision.layers import ChannelNorm, Conv2d, chain
@@ -81,6 +83,14 @@ class ConvolutionalScores(nn.Module):
         return scores
 
 
+class ConvolutionalProjected(ConvolutionalScores):
+    """The head of a network that gives vectors, made by a 1x1 convolution."""
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Shape: [(N, C, H, W)] -> (N, outputs), each row of length 1."""
+        return F.normalize(super().forward(maps))
+
+
 def fold_norm_(part: Any) -> None:
     """A convolution takes in the batch norm that follows it."""
     if part._modules.keys() >= {"conv", "norm"}:
@@ -139,6 +149,7 @@ def fold_scale_(part: Any) -> None:
 
 FORMS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     Scores: ConvolutionalScores,
+    Projected: ConvolutionalProjected,
     GridAttention: PlainGridAttention,
     ChannelNorm: PlainChannelNorm,
 }

@@ -181,7 +181,7 @@ def _listing(facts: RunFacts) -> tuple[Listing | None, str]:
     if facts.arch is None:
         return None, ""
     try:
-        return show(facts.arch, _size(facts), len(facts.labels) or 1000), ""
+        return show(facts.arch, _size(facts), int(facts.part("task").get("outputs", len(facts.labels))) or 1000), ""
     except MobilevisionError as error:
         return None, str(error)
 

@@ -19,6 +19,7 @@ from mobilevision.blocks import (
     MobileMQA,
     Norm,
     Operator,
+    Projection,
     SelfAttention,
     Separable,
 )
@@ -160,6 +161,11 @@ def _(operator: GridThenFilter) -> str:
 @describe.register
 def _(head: Classifier) -> str:
     return _words("classifier", f"hidden {head.hidden}" if head.hidden else "")
+
+
+@describe.register
+def _(head: Projection) -> str:
+    return _words("vector", f"hidden {head.over.hidden}" if head.over.hidden else "")
 
 
 @kind.register

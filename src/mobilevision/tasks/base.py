@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mobilevision.data.augment import Augment
-from mobilevision.data.dataset import Sample
+from mobilevision.data.dataset import Data, Sample
 from mobilevision.data.preprocessing import Preprocessing
 
 Predict = Callable[[Tensor], Any]
@@ -89,6 +89,19 @@ class Task(Protocol):
         `transform` is what `evaluation` or `training` gave.
         """
 
+    def equip_(self, network: nn.Module, samples: Sequence[Sample], *, turns: int, seed: int) -> None:
+        """Give the network, before it trains on `samples`, what the loss itself learns, as its `criterion`.
+
+        It then trains with the network, and is in every checkpoint; what is saved of the network is without it. Most
+        losses learn nothing.
+
+        Args:
+            network: what is going to train.
+            samples: on what.
+            turns: quarter turns of each sample that are classes of their own.
+            seed: decides what it starts from.
+        """
+
     def forward(self, network: nn.Module, pictures: Tensor) -> Any:
         """Run the network on pictures, shape (N, channels, H, W), as training needs it; `loss` takes what comes out."""
 
@@ -117,6 +130,13 @@ class Task(Protocol):
             topk: labels or boxes a picture at most; None has the task's usual number.
             files: the pictures' files, in order.
             sizes: the pictures' heights and widths, in order.
+        """
+
+    def fitted(self, data: Data) -> tuple[Task, Data]:
+        """The task and other data than it was made for, so that they can be measured together.
+
+        Raises:
+            InputError: if the data has none of the labels.
         """
 
     def weights(self, samples: Sequence[Sample]) -> Tensor:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mobilevision.architecture import Arch
-from mobilevision.blocks import LRASPP, Classifier, DeepLabV3, Head, RetinaNetLite, SSDLite
+from mobilevision.blocks import LRASPP, Classifier, DeepLabV3, Head, Projection, RetinaNetLite, SSDLite
 from mobilevision.data.boxes import check_boxes, list_boxes, read_boxes
 from mobilevision.data.check import check
+from mobilevision.data.classes import check_classes, read_classes
 from mobilevision.data.dataset import Data
 from mobilevision.data.folders import list_source, read_data
 from mobilevision.data.masks import check_masks, list_masks, read_masks
@@ -15,6 +16,7 @@ from mobilevision.errors import InputError, UsageError, nearest
 from mobilevision.tasks.base import Task
 from mobilevision.tasks.classify import Classify
 from mobilevision.tasks.detect import Detect
+from mobilevision.tasks.embed import Embed
 from mobilevision.tasks.filed import FiledDetect, FiledSegment
 from mobilevision.tasks.segment import Segment
 
@@ -49,6 +51,10 @@ def _detector(arch: Arch) -> Arch:
     return arch.with_head(SSDLite())
 
 
+def _projected(arch: Arch) -> Arch:
+    return arch.with_head(Projection(arch.head) if isinstance(arch.head, Classifier) else Projection())
+
+
 def _segmenter(arch: Arch) -> Arch:
     return arch.dilated(16).with_head(LRASPP())
 
@@ -81,16 +87,35 @@ TASKS: dict[str, Kind] = {
         heads=(LRASPP, DeepLabV3),
         headed=_segmenter,
     ),
+    "embed": Kind(
+        read=Embed.read,
+        filed=Embed.read,
+        check=check_classes,
+        data=read_classes,
+        lists=list_source,
+        heads=(Projection,),
+        headed=_projected,
+    ),
 }
 
 
-def make_task(name: str, labels: Sequence[str], *, multilabel: bool = False) -> Task:
+def make_task(name: str, labels: Sequence[str], *, multilabel: bool = False, loss: str | None = None) -> Task:
     """The task called `name` for these classes.
 
+    Args:
+        name: of the task.
+        labels: names of the classes.
+        multilabel: whether a picture may have several.
+        loss: what vectors learn by, see `mobilevision.tasks.margins`; None has the usual one.
+
     Raises:
-        UsageError: if there is no such task.
+        UsageError: if there is no such task or loss, or the task has no choice of losses.
     """
-    return _kind(name).read({"labels": labels, "multilabel": multilabel})
+    asked = {"margin": {"name": loss}} if loss else {}
+    task = _kind(name).read({"labels": labels, "multilabel": multilabel} | asked)
+    if not asked.keys() <= task.facts().keys():
+        raise UsageError(f"{name} has no choice of losses; leave {loss!r} out")
+    return task
 
 
 def read_task(facts: Mapping[str, Any]) -> Task:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from mobilevision.data.augment import Augment
-from mobilevision.data.dataset import Sample
+from mobilevision.data.dataset import Data, Sample
 from mobilevision.data.loaders import Transform, class_weights, loader
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import InputError, UsageError
@@ -107,7 +107,7 @@ class Classify:
 
     def training(self, preprocessing: Preprocessing, augment: Augment) -> Transform:
         """How a picture is varied for training."""
-        return augment.transform(preprocessing)
+        return augment.unturned().transform(preprocessing)
 
     def batches(
         self,
@@ -135,6 +135,9 @@ class Classify:
             least=least,
         )
 
+    def equip_(self, network: nn.Module, samples: Sequence[Sample], *, turns: int, seed: int) -> None:
+        """Nothing: the loss learns nothing."""
+
     def forward(self, network: nn.Module, pictures: Tensor) -> Tensor:
         """The scores. Shape: (N, channels, H, W) -> (N, outputs)."""
         scores: Tensor = network(pictures)
@@ -155,6 +158,10 @@ class Classify:
             soft = targets * (1 - smoothing) + smoothing / 2
             return F.binary_cross_entropy_with_logits(outputs, soft, pos_weight=weights)
         return F.cross_entropy(outputs, targets, weights, label_smoothing=smoothing)
+
+    def fitted(self, data: Data) -> tuple[Classify, Data]:
+        """Itself, and the pictures of its own labels."""
+        return self, data.relabeled(self.labels)
 
     def weights(self, samples: Sequence[Sample]) -> Tensor:
         """The inverse of how common each class is; with several labels, its absences for each presence."""

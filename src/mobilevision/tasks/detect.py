@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from torchvision.ops import batched_nms
 
 from mobilevision.data.augment import Augment
-from mobilevision.data.dataset import Sample
+from mobilevision.data.dataset import Data, Sample
 from mobilevision.data.joint import Joint, alone, stretched, varied
 from mobilevision.data.loaders import class_weights
 from mobilevision.data.preprocessing import Preprocessing
@@ -162,6 +162,9 @@ class Detect:
             balanced=balanced,
         )
 
+    def equip_(self, network: nn.Module, samples: Sequence[Sample], *, turns: int, seed: int) -> None:
+        """Nothing: the loss learns nothing."""
+
     def forward(self, network: nn.Module, pictures: Tensor) -> dict[str, Tensor]:
         """Offsets, scores and anchors. Shape: (N, channels, H, W) -> see `mobilevision.blocks.SSDLite`."""
         outputs: dict[str, Tensor] = network(pictures)
@@ -177,6 +180,10 @@ class Detect:
     ) -> Tensor:
         """The multibox or the focal loss, as the scores ask for; see `mobilevision.tasks.styles`."""
         return self.style(outputs).loss(outputs, targets, smoothing=smoothing, weights=weights)
+
+    def fitted(self, data: Data) -> tuple[Detect, Data]:
+        """Itself, and the pictures of its own labels."""
+        return self, data.relabeled(self.labels)
 
     def weights(self, samples: Sequence[Sample]) -> Tensor:
         """The inverse of how common each class's boxes are. Shape: (outputs,)."""

@@ -11,16 +11,20 @@ NAMES = {
     "map75": "mAP75",
     "miou": "mIoU",
     "iou": "IoU",
+    "recall1": "recall@1",
+    "recall5": "recall@5",
+    "recall10": "recall@10",
+    "knn": "k-NN",
 }
 """Of metrics and of figures of a class, where an underscore is not all that needs a change."""
 
-HEADLINES = ("top1", "top5", "map50", "map", "miou")
+HEADLINES = ("top1", "top5", "recall1", "map50", "map", "miou")
 """The figures that a task is known by; the first that metrics hold comes first."""
 
-COUNTED = ("top1",)
+COUNTED = ("top1", "recall1")
 """Those that are a share of the pictures, so that their number tells how sure they are."""
 
-SHARES = ("map50", "iou", "accuracy")
+SHARES = ("recall1", "map50", "iou", "accuracy")
 """What tells best how well a class is known; of a row of `per_class` the first that it holds."""
 
 

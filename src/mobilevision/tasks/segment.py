@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from mobilevision.data.augment import Augment
-from mobilevision.data.dataset import Sample
+from mobilevision.data.dataset import Data, Sample
 from mobilevision.data.joint import Joint, alone, stretched, varied
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.data.scene_loader import mask_loader
@@ -136,6 +136,9 @@ class Segment:
             raise UsageError("pictures with masks cannot be drawn by class; weight the loss instead: balance='weight'")
         return mask_loader(samples, transform=transform, batch=batch, shuffle=shuffle, seed=seed, workers=workers)
 
+    def equip_(self, network: nn.Module, samples: Sequence[Sample], *, turns: int, seed: int) -> None:
+        """Nothing: the loss learns nothing."""
+
     def forward(self, network: nn.Module, pictures: Tensor) -> Scores:
         """The scores. Shape: (N, channels, H, W) -> (N, outputs, h, w), coarser than the picture."""
         outputs: Scores = network(pictures)
@@ -169,6 +172,10 @@ class Segment:
             label_smoothing=smoothing,
         )
         return each.sum() / (known.sum() if weights is None else weights[targets[known]].sum()).clamp(min=1)
+
+    def fitted(self, data: Data) -> tuple[Segment, Data]:
+        """Itself, and the pictures of its own labels."""
+        return self, data.relabeled(self.labels)
 
     def weights(self, samples: Sequence[Sample]) -> Tensor:
         """One for each class: what a picture holds is not known before its mask is opened. Shape: (outputs,)."""

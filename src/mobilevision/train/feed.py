@@ -44,7 +44,7 @@ class Feed:
         self.plan, self.workers, self.share = plan, workers, share
         self.parts, self.mixing = share.of * plan.recipe.accumulate, augmentation(plan.recipe).mixing
         self.size, self.batches = plan.preprocessing.size, self._batches(plan.preprocessing)
-        if plan.recipe.batch % self.parts or (self.parts > 1 and len(plan.data.train) < plan.recipe.batch):
+        if plan.recipe.batch % self.parts or (self.parts > 1 and self.pictures < plan.recipe.batch):
             raise UsageError(
                 f"{len(plan.data.train)} pictures in batches of {plan.recipe.batch} cannot be split over {share.of} "
                 f"processes in {plan.recipe.accumulate} parts; use a batch that is a multiple of {self.parts}"
@@ -53,7 +53,7 @@ class Feed:
     @property
     def pictures(self) -> int:
         """Pictures in a batch, of all processes."""
-        return min(self.plan.recipe.batch, len(self.plan.data.train))
+        return min(self.plan.recipe.batch, self.plan.recipe.turns * len(self.plan.data.train))
 
     @property
     def steps(self) -> int:
@@ -114,6 +114,7 @@ def augmentation(recipe: Recipe) -> Augment:
         exclude=recipe.exclude,
         color=recipe.color,
         erase=recipe.erase,
+        turns=recipe.turns,
         mixing=Mixing(mixup=recipe.mixup, cutmix=recipe.cutmix, chance=recipe.mix_chance),
     )
 

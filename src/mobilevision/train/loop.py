@@ -140,6 +140,7 @@ def train(fabric: Fabric, network: Network, *, plan: Plan, run: Run, workers: in
     """Train to the end of the recipe, from the last checkpoint of `run` or from the start."""
     first, goal = fabric.is_global_zero, plan.recipe.best or plan.task.goal
     network.labels, network.preprocessing = plan.task.labels, plan.preprocessing
+    plan.equip_(network)
     learner = make_learner(fabric, network, plan.recipe)
     feed = Feed(plan, workers=workers, share=Share(fabric.global_rank, fabric.world_size))
     keeper, clock = Keeper(run.folder, learner, habits=habits, on=first), Clock(fabric, habits.minutes)

@@ -43,7 +43,9 @@ def scaled_parts(network: nn.Module, layer_decay: float) -> Iterator[tuple[nn.Mo
         return
     for number, stage in enumerate(network.stages):
         yield stage, layer_decay ** (len(network.stages) - number)
-    yield network.head, 1.0
+    for part in network.children():
+        if part is not network.stages:  # the head, and what a loss learns
+            yield part, 1.0
 
 
 def norms(network: nn.Module) -> list[Tensor]:

@@ -72,7 +72,9 @@ def _estimated(plan: Plan, network: Network, pictures: int, fabric: Fabric) -> b
 
 def _tried(plan: Plan, network: Network, pictures: int, fabric: Fabric) -> bool:
     """Whether a step on so many pictures ends without running out of memory."""
-    trial = copy.deepcopy(network).to(fabric.device).train()
+    trial = copy.deepcopy(network)
+    plan.equip_(trial)
+    trial.to(fabric.device).train()
     try:
         with fabric.autocast():
             x = torch.randn(pictures, network.channels, *plan.preprocessing.size, device=fabric.device)

@@ -51,6 +51,10 @@ class Plan:
             "data": self.data.facts(),
         }
 
+    def equip_(self, network: Network) -> None:
+        """Give the network, before it trains, what its loss learns; see `mobilevision.tasks.base.Task.equip_`."""
+        self.task.equip_(network, self.data.train, turns=self.recipe.turns, seed=self.seed)
+
     def begin(self, run: Run) -> None:
         """Write the plan into the run's folder; a training that stands there must have the same one.
 
@@ -95,6 +99,8 @@ def make_plan(network: Network, data: Data | str | Path, *, task: str | Task, re
     data = data if isinstance(data, Data) else check_data(name, data, seed=seed)
     task = make_task(task, data.labels, multilabel=data.multilabel) if isinstance(task, str) else task
     check_splits(data)
+    if task.labels:  # vectors are asked of classes that training never saw
+        warn_of_unseen(data)
     if network.outputs != task.outputs:
         raise UsageError(
             f"the network has {network.outputs} outputs and the data {task.outputs} classes; "
@@ -121,6 +127,10 @@ def check_splits(data: Data) -> None:
     measured = {sample.file for sample in data.validation}
     if leak := next((sample.file for sample in data.train if sample.file in measured), None):
         raise InputError(f"{leak} is both a training and a validation picture; take it out of one")
+
+
+def warn_of_unseen(data: Data) -> None:
+    """Warn of a class to measure that no training picture shows."""
     seen = {label for sample in data.train for label in sample.labels}
     for sample in data.validation:
         if unseen := [data.labels[label] for label in sample.labels if label not in seen]:

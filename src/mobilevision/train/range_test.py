@@ -81,7 +81,9 @@ def find_lr(
     fabric = make_fabric(device, "32")
     whole = replace(recipe, accumulate=recipe.accumulate or 1, first_size=0)
     plan = make_plan(network, data, task=task, recipe=whole, seed=seed)
-    learner = make_learner(fabric, copy.deepcopy(network), plan.recipe)
+    trial = copy.deepcopy(network)
+    plan.equip_(trial)
+    learner = make_learner(fabric, trial, plan.recipe)
     feed = Feed(plan, workers=readers() if workers is None else workers)
     rates, losses, mean = list[float](), list[float](), 0.0
     for step in range(steps):

@@ -80,8 +80,9 @@ class Recipe:
         area: smallest share of the picture's area that a random crop keeps; 1 does not crop.
         aspect: widest random crop, as a multiple of its height; the tallest is its inverse.
         flip: chance of a mirrored picture.
-        policy: further augmentation: "none", "auto" (AutoAugment), "rand" (RandAugment) or "trivial" (TrivialAugment).
-        magnitude: strength of "rand", as the papers count: 10 turns by 30 degrees.
+        policy: further augmentation: "none", "auto" (AutoAugment), "rand" (RandAugment), "trivial" (TrivialAugment) or
+            "affine" (turned, moved, scaled and sheared a little).
+        magnitude: strength of "rand", as the papers count, where 10 turns by 30 degrees, and of "affine", up to 20.
         magnitude_spread: standard deviation of the strength.
         policy_layers: operations of "rand", one after another.
         policy_chance: chance of each.
@@ -91,6 +92,8 @@ class Recipe:
         mix_chance: chance that a batch is mixed at all.
         color: largest share by which brightness, contrast and saturation change.
         erase: chance that a rectangle is erased.
+        turns: quarter turns of each picture, from 1 to 4, each turn of a class a class of its own: only vectors can
+            learn from more than 1.
         repeats: copies of a picture in an epoch, each varied anew, for so many fewer pictures (arXiv:1902.05509).
         balance: what to do about uneven classes: "none", "sample" draws them evenly, "weight" weighs the loss.
         best: the metric whose best epoch is kept; "" takes the task's own. Of a loss the lowest is best.
@@ -147,6 +150,7 @@ class Recipe:
     mix_chance: float = 1.0
     color: float = 0.0
     erase: float = 0.0
+    turns: int = 1
     repeats: int = 1
     balance: str = "none"
     best: str = ""
@@ -162,6 +166,8 @@ class Recipe:
         for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} is a share from 0 to 1, not {getattr(self, name)}")
+        if not 1 <= self.turns <= 4:
+            raise UsageError(f"turns must be from 1 to 4, not {self.turns}")
         for name in POSITIVE:
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} must be more than 0, not {getattr(self, name)}")

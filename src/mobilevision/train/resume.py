@@ -143,7 +143,7 @@ def lengthened(run: Run, recipe: Recipe, epochs: int) -> Recipe:
     longer = recipe.changed({"epochs": epochs})
     checkpoint = load_checkpoint(run.folder)
     position = Position.read(checkpoint[1]) if checkpoint else Position()
-    steps = max(1, run.read("data")["pictures"]["train"] // recipe.batch)
+    steps = max(1, recipe.turns * run.read("data")["pictures"]["train"] // recipe.batch)
     if position.epoch >= longer.passes(steps):
         raise UsageError(f"{run.folder} has {position.epoch} epochs behind it; ask for more than that with --epochs")
     done = position.epoch * steps + position.batch

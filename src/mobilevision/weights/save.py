@@ -12,6 +12,7 @@ from mobilevision.network import Network
 from mobilevision.weights.read import FACTS
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
+CRITERION = "criterion."  # what a loss learns belongs to the training, not to the network
 
 
 def save_weights(network: Network, path: str | Path, metadata: Mapping[str, Any] | None = None) -> Path:
@@ -25,7 +26,8 @@ def save_weights(network: Network, path: str | Path, metadata: Mapping[str, Any]
         metadata: plain facts beside those of the network (see `facts_of`), which they override.
     """
     path = Path(path)
-    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
+    own = {key: tensor for key, tensor in network.state_dict().items() if not key.startswith(CRITERION)}
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in own.items()}
     facts = facts_of(network) | dict(metadata or {})
     with writing(path) as beside:
         save_file(tensors, beside, metadata={FACTS: json.dumps(facts)})

@@ -1,6 +1,7 @@
 """The recipes, each whole: the papers', torchvision's, and ours (`finetune`, `scratch_small`, `quick`)."""
 
 from mobilevision.train.recipes.dense import detect_small, segment_small
+from mobilevision.train.recipes.embed import embed_finetune, embed_small
 from mobilevision.train.recipes.emo_mnasnet import emo, mnasnet
 from mobilevision.train.recipes.find import RECIPES, find_recipe, usual
 from mobilevision.train.recipes.ours import finetune, quick, scratch_small
@@ -19,6 +20,8 @@ from mobilevision.train.recipes.v4 import (
 __all__ = [
     "RECIPES",
     "detect_small",
+    "embed_finetune",
+    "embed_small",
     "emo",
     "find_recipe",
     "finetune",

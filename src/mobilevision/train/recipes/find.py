@@ -2,13 +2,14 @@
 
 from mobilevision.errors import UsageError, nearest
 from mobilevision.train.recipe import Recipe
-from mobilevision.train.recipes import dense, ours, torchvision, v1_v2, v3, v4
+from mobilevision.train.recipes import dense, embed, ours, torchvision, v1_v2, v3, v4
 from mobilevision.train.recipes.emo_mnasnet import emo, mnasnet
 
 RECIPES = {
     recipe.name: recipe
     for recipe in (
         *(ours.finetune, ours.scratch_small, ours.quick, dense.detect_small, dense.segment_small),
+        *(embed.embed_small, embed.embed_finetune),
         *(v1_v2.mobilenetv1, v1_v2.mobilenetv2, v3.mobilenetv3, v3.mobilenetv3_slim),
         *(v4.mobilenetv4_conv_small, v4.mobilenetv4_conv_medium, v4.mobilenetv4_hybrid_medium),
         *(v4.mobilenetv4_conv_large, v4.mobilenetv4_conv_large_code, v4.mobilenetv4_hybrid_large),
@@ -21,6 +22,7 @@ RECIPES = {
 USUAL = {  # from nothing, from weights
     "detect": (dense.detect_small, dense.detect_small),
     "segment": (dense.segment_small, dense.segment_small),
+    "embed": (embed.embed_small, embed.embed_finetune),
 }
 """The recipes of tasks that are not trained as a classifier is."""
 
