@@ -49,7 +49,7 @@ def check(source: str | Path, *, seed: int = 0, validation: float = 0.2) -> Data
 
 
 def opened(source: str | Path) -> tuple[Listing, dict[Entry, bytes]]:
-    """What `source` lists without everything bad, before any split, and a hash of each file's bytes.
+    """What `source` lists without everything bad, before any split, and the hashes of files that have copies.
 
     Raises:
         UsageError: if there is no such source.

@@ -1,0 +1,76 @@
+"""Training vectors: what its loss learns, and the quarter turns, in every part of the training."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mobilevision.architecture import Arch
+from mobilevision.blocks import Conv, Inverted, Projection
+from mobilevision.data.augment import Augment
+from mobilevision.data.dataset import Sample
+from mobilevision.data.mixing import Mixing
+from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.errors import UsageError
+from mobilevision.network import Network
+from mobilevision.tasks.embed import Embed
+from mobilevision.tasks.margins import NormalizedSoftmax
+from mobilevision.train.feed import Feed
+from mobilevision.train.optimizer import groups
+from mobilevision.train.plan import make_plan
+from mobilevision.train.range_test import find_lr
+from mobilevision.train.recipes import embed_small
+
+TINY = Arch("tiny", ((Conv(8, 2),), (Inverted(8, expand=2), Inverted(16, 2, expand=2))), Projection(), size=16)
+RECIPE = replace(embed_small, epochs=3, least_steps=0, batch=12, size=16, lr=0.01, turns=1)
+TASK = Embed(outputs=8, margin=NormalizedSoftmax())
+
+
+@pytest.fixture(scope="session")
+def hues(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten classes of six noisy pictures that differ in color."""
+    generator = np.random.default_rng(1)
+    folder = tmp_path_factory.mktemp("hues")
+    for name in "abcdefghij":
+        color = generator.integers(0, 190, 3)
+        (folder / name).mkdir()
+        for i in range(6):
+            pixels = (color + generator.integers(0, 64, (20, 20, 3))).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+    return folder
+
+
+def fresh() -> Network:
+    torch.manual_seed(0)
+    return Network(TINY, TASK.outputs)
+
+
+def test_a_learning_rate_is_found_for_vectors_too(hues: Path) -> None:
+    network = fresh()
+    found = find_lr(network, hues, task=TASK, recipe=replace(RECIPE, lr=0.01), workers=0, steps=60)
+    assert 1e-5 < found.lr < 1
+    assert not hasattr(network, "criterion"), "it is left as it was"
+
+
+def test_what_the_loss_learns_is_trained_at_the_heads_rate_whatever_the_stages_have() -> None:
+    network = fresh()
+    TASK.equip_(network, [Sample(Path("x"), (2,))], turns=1, seed=0)
+    scales = {id(w): g["scale"] for g in groups(network, replace(RECIPE, layer_decay=0.5)) for w in g["params"]}
+    assert scales[id(network.criterion.W)] == 1
+    assert len(scales) == len(list(network.parameters()))
+
+
+def test_mixed_pictures_give_no_vectors() -> None:
+    with pytest.raises(UsageError, match="mixup and cutmix to 0"):
+        TASK.training(Preprocessing((8, 8)), Augment(mixing=Mixing(mixup=0.2)))
+
+
+def test_turned_pictures_know_their_files_and_count_in_a_step(hues: Path) -> None:
+    recipe = replace(RECIPE, turns=4, batch=50)
+    plan = make_plan(fresh(), hues, task=TASK, recipe=recipe, seed=0)
+    feed = Feed(plan, workers=0)
+    assert feed.pictures == 50 > len(plan.data.train)
+    assert set(feed.files(0, 0)) <= {str(sample.file) for sample in plan.data.train}
