@@ -19,7 +19,7 @@ from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import RECIPES
 from mobilevision.train.schedule import learning_rate
 
-OURS = {"finetune", "scratch_small", "quick", "detect_small", "segment_small"}
+OURS = {"finetune", "scratch_small", "quick", "detect_small", "segment_small", "embed_small", "embed_finetune"}
 
 # arXiv:2404.10518, table 10, a column a network
 TABLE_10 = {
