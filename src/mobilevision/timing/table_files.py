@@ -42,7 +42,7 @@ class Alone(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (N, cin, H, W) -> (N, out, H', W'), or (N, H', W', out), or (N, outputs)."""
         y: Tensor = self.part(x)
-        return y.permute(0, 2, 3, 1) if self.last and y.dim() == 4 else y
+        return y.permute(0, 2, 3, 1) if self.last else y
 
 
 class OnOneMap(nn.Module):
@@ -76,7 +76,8 @@ def write(items: Sequence[dict[str, Any]], *, outputs: int, format: str, precisi
     number = find_precision(format_, precision)
     torch.manual_seed(0)
     for item in items:
-        module = Alone(part(fact(item["what"]), item["shape"], outputs), last=format in CHANNELS_LAST)
+        what = fact(item["what"])
+        module = Alone(part(what, item["shape"], outputs), last=format in CHANNELS_LAST and isinstance(what, Block))
         write_one(module.eval(), tuple(item["shape"]), format_, number, to=Path(item["to"]))
 
 
