@@ -1,17 +1,24 @@
 """A time tells a picture's whole way, its energy where that is counted, and every operator beside its bound."""
 
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from mobilevision.cli.timing import told_comparison, told_layers, told_timing
 from mobilevision.cost import walk
 from mobilevision.deploy import export
 from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.base import Layer
+from mobilevision.deploy.prepare import deployable
+from mobilevision.deploy.stem import columns_as_channels
 from mobilevision.errors import UsageError
+from mobilevision.network import Network
 from mobilevision.run import Run
 from mobilevision.timing import bench, bench_run, break_down, compare
 from mobilevision.timing.clock import cores, files_of, median_interval, threads_here
@@ -156,9 +163,12 @@ def test_every_runtime_tells_the_times_of_operators_that_hold_the_networks_arith
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("to", ["litert", "onnx"])
-def test_operators_in_8_bits_are_timed_too(run: Run, to: str) -> None:
+@pytest.mark.parametrize(("to", "written"), [("litert", columns_as_channels), ("onnx", deepcopy)])
+def test_operators_in_8_bits_are_timed_and_hold_the_arithmetic_of_the_form_that_is_written(
+    run: Run, to: str, written: Callable[[nn.Module], nn.Module]
+) -> None:
     found = break_down(export(run, to, precision="int8", floor=100, calibrate=8))
-    assert sum(each.macs for each in found.layers) == sum(
-        row.cost.macs for row in walk(run.arch, SIZE, outputs=len(LABELS))
-    )
+    network = deployable(Network(run.arch, len(LABELS)).eval())
+    with FlopCounterMode(display=False) as counter:
+        written(network)(torch.zeros(1, 3, *SIZE))
+    assert sum(each.macs for each in found.layers) == counter.get_total_flops() // 2

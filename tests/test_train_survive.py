@@ -90,7 +90,7 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_weights(colors: P
     chance, places = random.Random(3), []
     recipe, folder = replace(RECIPE, epochs=60), tmp_path / "parts"
     while len(places) < 20:
-        before, steps = steps_behind(folder), chance.randint(0, 9)
+        before, steps = steps_behind(folder), chance.randint(0, 5)
         process = multiprocessing.get_context("fork").Process(target=train_here, args=(colors, folder, recipe))
         process.start()
         while steps_behind(folder) < before + steps:
