@@ -111,8 +111,8 @@ def of_qat(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
 def judged_run(options: argparse.Namespace, *, reference: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     run = Run.open(options.run)
     model, data = open_run(run.folder), run_data(run)
-    shown = calibration_pictures(data, model.preprocessing, count=Quantization().calibrate)
-    samples, judged = readable(data.test, model.preprocessing)
+    shown = calibration_pictures(data, model, count=Quantization().calibrate)
+    samples, judged = readable(data.test, model)
     right = torch_scores(open_run(reference).network, judged)
     own = torch_scores(model.network, judged)
     for to in options.to.split(","):
