@@ -9,9 +9,8 @@ from typing import Any
 from mobilevision import jobs
 from mobilevision.deploy.formats import format_of
 from mobilevision.deploy.runtime import open_file
-from mobilevision.deploy.takes import INSTEAD, LIMITS, NAMES, NO, TAKES, TARGETS, UNKNOWN, Target
+from mobilevision.deploy.takes import INSTEAD, LIMITS, NO, TARGETS, Target, taken, word
 
-WORDS = {name: word for word, names in NAMES.items() for name in names}
 INTEGERS = {"int8", "uint8"}
 
 
@@ -76,7 +75,7 @@ def lint(file: str | Path, *, seconds: float = 300) -> list[Verdict]:
     """
     format_ = format_of(Path(file))
     told = jobs.call("mobilevision.deploy.lint:read", {"file": str(file)}, seconds=seconds)
-    return [_verdict(target, column, format_.name, told) for column, target in enumerate(TARGETS)]
+    return [_verdict(target, format_.name, told) for target in TARGETS]
 
 
 def read(file: str) -> dict[str, Any]:
@@ -89,19 +88,17 @@ def read(file: str) -> dict[str, Any]:
     }
 
 
-def _verdict(target: Target, column: int, format_: str, told: dict[str, Any]) -> Verdict:
+def _verdict(target: Target, format_: str, told: dict[str, Any]) -> Verdict:
     counts = {name: count for name, count in told["operators"].items() if name != "XnnpackBackend"}
-    findings = tuple(_finding(name, count, target, column) for name, count in counts.items())
-    taken = sum(each.count for each in findings if each.taken == "yes")
+    findings = tuple(_finding(name, count, target) for name, count in counts.items())
+    known = sum(each.count for each in findings if each.taken == "yes")
     unfit = tuple(_unfit(target, format_, told["ports"]))
-    return Verdict(target.name, target.source, taken / max(1, sum(counts.values())), unfit, findings)
+    return Verdict(target.name, target.source, known / max(1, sum(counts.values())), unfit, findings)
 
 
-def _finding(name: str, count: int, target: Target, column: int) -> Finding:
-    word = WORDS.get("::" if "::" in name else name, "")
-    taken = TAKES[word][column] if word else UNKNOWN
-    instead = INSTEAD.get(word, "") if taken == NO else ""
-    return Finding(name, count, taken, LIMITS.get((word, target.name), ""), instead)
+def _finding(name: str, count: int, target: Target) -> Finding:
+    answer, limit = taken(name, target.name), LIMITS.get((word(name), target.name), "")
+    return Finding(name, count, answer, limit, INSTEAD.get(word(name), "") if answer == NO else "")
 
 
 def _unfit(target: Target, format_: str, ports: list[dict[str, Any]]) -> list[str]:

@@ -158,7 +158,7 @@ def integers(
     lost: tuple[dict[str, Any], ...] = ()
     asked = asdict(how) | {"rounded": is_rounded(run.folder)}
     found: IntegerProof | MeasuredProof
-    for count in ROUNDS:
+    for count in ROUNDS if format_.mixes else ROUNDS[:1]:
         wide = [each["place"] for each in lost[:count]]
         told = convert_integers(
             model.network,

@@ -163,3 +163,16 @@ NAMES = {
 
 What XNNPACK left to ExecuTorch's own kernels has a name with "::", such as "aten::expand_copy.out".
 """
+
+WORDS = {name: word for word, names in NAMES.items() for name in names}
+
+
+def word(name: str) -> str:
+    """Our word for an operator that a file names; "" if there is none."""
+    return WORDS.get("::" if "::" in name else name, "")
+
+
+def taken(name: str, target: str) -> str:
+    """Whether a target takes an operator that a file names: "yes", "no" or "unknown"."""
+    column = [each.name for each in TARGETS].index(target)
+    return TAKES[word(name)][column] if word(name) else UNKNOWN
