@@ -33,7 +33,8 @@ def test_every_row_of_the_table_has_a_word_for_every_target_and_every_target_its
 
 def test_hard_swish_stops_an_edge_tpu_and_the_minimalistic_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     told = linted(monkeypatch, {"CONV_2D": 3, "HARD_SWISH": 1}, dtype="int8")
-    assert told["XNNPACK"].whole
+    assert told["GPU delegate"].whole
+    assert "computes with 8-bit integers" in told["XNNPACK"].unfit[0]
     edge = told["EdgeTPU"]
     assert (edge.whole, edge.taken, edge.unfit) == (False, 0.75, ())
     (finding,) = [each for each in edge.findings if each.taken == NO]
@@ -48,6 +49,15 @@ def test_floats_free_shapes_and_other_formats_are_told(monkeypatch: pytest.Monke
     assert any("constant shapes" in sentence for sentence in told["GPU delegate"].unfit)
     assert any("export to coreml" in sentence for sentence in told["Neural Engine"].unfit)
     assert told["EdgeTPU"].facts()["whole"] is False
+
+
+def test_image_and_scores_in_floats_send_to_the_format_that_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = linted(monkeypatch, {"QUANTIZE": 1, "CONV_2D": 1, "DEQUANTIZE": 1})
+    assert told["EdgeTPU"].unfit == ("it takes 8-bit integers from the image to the scores; export to edgetpu",)
+    assert told["XNNPACK in 8 bits"].whole
+    mixed = linted(monkeypatch, {"QUANTIZE": 2, "SOFTMAX": 1, "DEQUANTIZE": 2})
+    assert any("from DEQUANTIZE to QUANTIZE" in sentence for sentence in mixed["XNNPACK in 8 bits"].unfit)
+    assert mixed["GPU delegate"].unfit == ()
 
 
 def test_an_operator_of_no_known_name_is_unknown_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +90,7 @@ def test_the_doctor_lets_each_format_write_and_run_in_processes_of_their_own(mon
     monkeypatch.setattr(doctor, "find_spec", lambda name: None if name == "openvino" else object())
     told = {(each.format, each.part): each for sides in doctor.examine(seconds=60) for each in sides}
     assert {name for name, _ in told} == set(FORMATS)
-    assert (asked.count("write"), asked.count("run")) == (4, 3)
+    assert (asked.count("write"), asked.count("run")) == (5, 4)
     assert told["litert", "exporter"].works
     assert told["litert", "runtime"].works
     broken, untried = told["onnx", "exporter"], told["onnx", "runtime"]
@@ -90,6 +100,7 @@ def test_the_doctor_lets_each_format_write_and_run_in_processes_of_their_own(mon
     absent = told["openvino", "runtime"]
     assert (absent.works, absent.trouble) == (False, "openvino not installed")
     assert told["coreml", "runtime"].trouble == FORMATS["coreml"].away
+    assert (told["edgetpu", "runtime"].works, told["edgetpu", "runtime"].trouble) == (True, FORMATS["edgetpu"].remains)
 
 
 def test_scores_that_are_not_those_expected_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

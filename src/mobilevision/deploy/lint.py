@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 from mobilevision import jobs
 from mobilevision.deploy.formats import format_of
 from mobilevision.deploy.runtime import open_file
-from mobilevision.deploy.takes import INSTEAD, LIMITS, NO, TARGETS, Target, taken, word
+from mobilevision.deploy.takes import FLOATS, INSTEAD, INTEGERS, LIMITS, NO, TARGETS, Target, taken, word
 
-INTEGERS = {"int8", "uint8"}
+KINDS = {"int8", "uint8"}
+"""What ports of integers hold."""
 
 
 @dataclass(frozen=True)
@@ -82,17 +84,15 @@ def read(file: str) -> dict[str, Any]:
     """The job: a file's operators with their counts, and its inputs and outputs."""
     path = Path(file)
     runner, names = open_file(path), format_of(path).operators(path)
-    return {
-        "operators": {name: names.count(name) for name in sorted(set(names))},
-        "ports": [port.facts() for port in (*runner.inputs, *runner.outputs)],
-    }
+    ports = [port.facts() for port in (*runner.inputs, *runner.outputs)]
+    return {"operators": {name: names.count(name) for name in sorted(set(names))}, "ports": ports}
 
 
 def _verdict(target: Target, format_: str, told: dict[str, Any]) -> Verdict:
     counts = {name: count for name, count in told["operators"].items() if name != "XnnpackBackend"}
     findings = tuple(_finding(name, count, target) for name, count in counts.items())
     known = sum(each.count for each in findings if each.taken == "yes")
-    unfit = tuple(_unfit(target, format_, told["ports"]))
+    unfit = tuple(_unfit(target, format_, counts, told["ports"]))
     return Verdict(target.name, target.source, known / max(1, sum(counts.values())), unfit, findings)
 
 
@@ -101,13 +101,20 @@ def _finding(name: str, count: int, target: Target) -> Finding:
     return Finding(name, count, answer, limit, INSTEAD.get(word(name), "") if answer == NO else "")
 
 
-def _unfit(target: Target, format_: str, ports: list[dict[str, Any]]) -> list[str]:
-    """What of the file as a whole the target does not take."""
-    found = []
+def _unfit(target: Target, format_: str, operators: Mapping[str, int], ports: list[dict[str, Any]]) -> list[str]:
+    """What of the file as a whole the target does not take; of a file of another format, that alone."""
     if format_ not in target.formats:
-        found.append(f"runs {' and '.join(target.formats)} files, not {format_}; export to {target.formats[0]}")
-    if target.integers and not INTEGERS.issuperset(port["dtype"] for port in ports):
-        found.append("takes 8-bit integers from image to scores, and this file has floats; export in int8")
+        return [f"it runs {', '.join(target.formats)} files, not {format_}; export to {target.formats[0]}"]
+    found, held = [], {port["dtype"] for port in ports}
+    rounded = bool(held & KINDS) or "quantize" in map(word, operators)
+    if not rounded and FLOATS not in target.numbers:
+        found.append(f"it computes with {INTEGERS}, and this file with floats; export in int8")
+    if rounded and INTEGERS not in target.numbers:
+        found.append(f"this file computes with {INTEGERS}; this is of what is left of it in floats")
+    if FLOATS not in target.numbers and sum(n for name, n in operators.items() if word(name) == "dequantize") > 1:
+        found.append(f"it computes with {INTEGERS}, and parts of this file with floats: from DEQUANTIZE to QUANTIZE")
+    if target.doors and not held <= KINDS:
+        found.append(f"it takes {INTEGERS} from the image to the scores; export to {target.formats[0]}")
     if any(isinstance(side, str) for port in ports for side in port["shape"]):
-        found.append("asks for constant shapes, and the number of pictures is free in this file")
+        found.append("it asks for constant shapes, and the number of pictures is free in this file")
     return found
