@@ -1,16 +1,20 @@
 """What accelerators take is told from a table with sources; what works here is found by trying it."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mobilevision.cli.linting import told_verdict
 from mobilevision.deploy import doctor, lint
 from mobilevision.deploy.formats import FORMATS
+from mobilevision.deploy.handover import convert
 from mobilevision.deploy.takes import INSTEAD, LIMITS, NAMES, NO, TAKES, TARGETS, UNKNOWN, YES
 from mobilevision.errors import InputError, UsageError
 from mobilevision.jobs import call
+from test_deploy_prepare import trained
 
 PORT = {"name": "image", "shape": [1, 64, 64, 3], "dtype": "float32", "layout": "NHWC"}
 
@@ -70,6 +74,29 @@ def test_what_xnnpack_left_to_the_runtime_is_not_taken_by_it(monkeypatch: pytest
     told = linted(monkeypatch, {"XnnpackBackend": 2, "XNNConv2d": 3, "aten::expand_copy.out": 1})
     assert told["XNNPACK"].taken == 0.75
     assert [each.taken for each in told["XNNPACK"].findings] == [YES, NO]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "left"), [("mobilenetv3_small_050", "HARD_SWISH"), ("emo_1m", "BATCH_MATMUL")])
+def test_the_table_agrees_with_what_a_runtime_takes_of_a_real_file(name: str, left: str, tmp_path: Path) -> None:
+    file, card = tmp_path / "network.tflite", {"format": "litert", "precision": "fp32", "labels": []}
+    convert(trained(name), (64, 64), card=card, to=file, seconds=400)
+    layers = FORMATS["litert"].layers(file)
+    counts = Counter(each.operator for each in layers)
+    told = {each.target: each for each in lint.lint(file)}
+    for verdict in told.values():
+        assert {each.name: each.count for each in verdict.findings} == counts
+        assert verdict.source
+        assert verdict.taken == sum(each.count for each in verdict.findings if each.taken == YES) / counts.total()
+        assert all(each.instead for each in verdict.findings if each.taken == NO)
+    answers = {target: {each.name: each.taken for each in verdict.findings} for target, verdict in told.items()}
+    assert all(answers["XNNPACK"][each.operator] != (NO if each.piece else YES) for each in layers)
+    assert told["XNNPACK"].whole
+    assert answers["EdgeTPU"][left] == NO
+    assert answers["XNNPACK in 8 bits"][left] != YES
+    words = "\n".join(map(told_verdict, told.values()))
+    assert f"{left} ({counts[left]}): no; use " in words
+    assert all(verdict.source in words for verdict in told.values())
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ def lint(file: Annotated[Path, typer.Argument(metavar="FILE", help="An exported 
     from mobilevision.deploy.lint import lint as look
 
     verdicts = look(file)
-    return Answer([each.facts() for each in verdicts], "\n".join(map(_told, verdicts)))
+    return Answer([each.facts() for each in verdicts], "\n".join(map(told_verdict, verdicts)))
 
 
-def _told(verdict: "Verdict") -> str:
+def told_verdict(verdict: "Verdict") -> str:
     """A line for the accelerator, one for everything it does not surely take, and where that is known from."""
     lines = [f"{verdict.target:<22} {verdict.taken:4.0%} of the operators are known to be taken"]
     lines += [f"  {sentence}" for sentence in verdict.unfit]
