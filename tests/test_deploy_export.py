@@ -16,7 +16,7 @@ from mobilevision.cost import walk
 from mobilevision.data.folders import read_data
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy import export, exporting, onnx
-from mobilevision.deploy.artifact import Artifact
+from mobilevision.deploy.artifact import Artifact, facts_path
 from mobilevision.deploy.formats import FORMATS, wanted
 from mobilevision.deploy.load import load
 from mobilevision.deploy.proof import compare, proof_pictures
@@ -201,6 +201,24 @@ def test_a_file_of_other_weights_is_not_of_the_run(run: Run, other: Run, onnx_fi
     assert Artifact.open(onnx_file.path, run=run).path == onnx_file.path
     with pytest.raises(InputError, match="other weights"):
         Artifact.open(onnx_file.path, run=other)
+
+
+def test_a_file_whose_digest_is_of_another_architecture_is_not_of_the_run(
+    run: Run, onnx_file: Artifact, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copy(onnx_file.path, tmp_path))
+    Artifact(copy, onnx_file.facts | {"arch_digest": "0" * 12}).write()
+    with pytest.raises(InputError, match="another architecture than the run") as caught:
+        Artifact.open(copy, run=run)
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("{", "is not JSON"), ("[]", "does not tell arch_digest, bytes")])
+def test_facts_that_cannot_be_read_are_told(onnx_file: Artifact, tmp_path: Path, text: str, sentence: str) -> None:
+    copy = Path(shutil.copy(onnx_file.path, tmp_path))
+    facts_path(copy).write_text(text)
+    with pytest.raises(InputError, match=sentence):
+        load(copy)
 
 
 def test_pictures_given_are_proven_on_when_the_data_is_gone(run: Run, other: Run, tmp_path: Path) -> None:

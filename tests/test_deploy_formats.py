@@ -156,10 +156,11 @@ def test_the_same_network_gives_the_same_core_ml_file_with_nothing_of_the_machin
 
 
 def test_every_format_has_a_suffix_an_extra_and_precisions_of_its_own() -> None:
-    assert len({each.suffix for each in FORMATS.values()}) == len(FORMATS) == 5
+    assert len({each.suffix for each in FORMATS.values()}) == len(FORMATS) == 6
     for name, each in FORMATS.items():
-        assert format_of(Path(f"x{each.suffix}")) is each
-        assert (each.name, each.precisions[0].name) == (name, "fp32")
+        reader = format_of(Path(f"x{each.suffix}"))
+        assert (reader.runner, reader.operators, reader.layers) == (each.runner, each.operators, each.layers)
+        assert (each.name, each.precisions[0].name) == (name, "fp32" if each.mixes else "int8")
 
 
 def test_a_format_away_from_its_runtime_is_not_timed() -> None:

@@ -1,5 +1,6 @@
 """A file in 8 bits keeps the network's accuracy, or it is refused with the layers that lost most."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
@@ -124,8 +125,11 @@ def test_a_file_below_the_floor_is_refused_with_the_layers_that_lost_most(
 
     monkeypatch.setattr(quantize, "convert_integers", convert)
     monkeypatch.setattr(quantize, "judge", lambda *_, **__: (PROOF, {}))
-    with pytest.raises(ShortfallError, match=r"80.0% of 100 pictures where torch is on 82.0%.*layer0, layer1, layer2"):
+    with pytest.raises(
+        ShortfallError, match=r"80.0% of 100 pictures where torch is on 82.0%.*layer0, layer1, layer2"
+    ) as caught:
         export(run, "onnx", precision="int8")
+    assert caught.value.exit_code == 5
     assert tried == [[], [0, 1], [0, 1, 2, 3], [0, 1, 2, 3, 4, 5, 6, 7]]
     assert not list(run.artifacts.glob(".*"))
 
@@ -176,6 +180,42 @@ def test_pictures_without_labels_are_refused(run: Run) -> None:
 def test_what_makes_no_sense_is_told(run: Run, option: str, value: object) -> None:
     with pytest.raises(UsageError, match=r"choose from|give 0 to 100|calibrate on"):
         export(run, "onnx", precision="int8", **{option: value})
+
+
+def another_class(picture: Path) -> None:
+    folder = picture.parents[1] / f"no {picture.parent.name}"
+    folder.mkdir(exist_ok=True)
+    picture.rename(folder / picture.name)
+
+
+def changed(run: Run, folder: Path, change: Callable[[Path], object]) -> Run:
+    """A copy of a run, of whose pictures each was changed."""
+    shutil.copytree(run.folder.parent, folder, ignore=shutil.ignore_patterns("artifacts"))
+    copy = Run(folder / "run")
+    copy.write("data", copy.read("data") | {"source": str(folder / "pictures")})
+    for picture in list((folder / "pictures").rglob("*.png")):
+        change(picture)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (Path.unlink, "has no picture left"),
+        (lambda picture: picture.write_text("a letter"), "none of the training pictures .* can be read"),
+        (lambda picture: picture.write_bytes(b""), "none of the training pictures .* can be read"),
+        (another_class, "has the classes"),
+    ],
+    ids=["gone", "text", "empty", "other classes"],
+)
+def test_calibration_data_that_is_no_longer_what_it_was_is_told_and_nothing_is_left(
+    run: Run, tmp_path: Path, change: Callable[[Path], object], sentence: str
+) -> None:
+    other = changed(run, tmp_path / "copy", change)
+    with pytest.raises(InputError, match=sentence) as caught:
+        export(other, "onnx", precision="int8")
+    assert caught.value.exit_code == 3
+    assert not list(other.artifacts.glob("*"))
 
 
 def test_calibration_without_a_readable_picture_is_told(run: Run) -> None:

@@ -65,7 +65,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Decides the split and everything
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Out = Annotated[Path | None, typer.Option(metavar="RUN", help="Folder of the run; default: runs/ and the data's name.")]
 Formats = Annotated[
-    str, typer.Option("--to", help="Formats, separated by commas: litert, onnx, openvino, coreml, executorch.")
+    str, typer.Option("--to", help="Formats, separated by commas: litert, onnx, openvino, coreml, executorch, edgetpu.")
 ]
 Precisions = Annotated[
     str,

@@ -45,12 +45,12 @@ def told_metrics(metrics: Mapping[str, Any]) -> str:
 
 
 def told_file(facts: Mapping[str, Any]) -> str:
-    """An exported file in one line: size, time, accuracy, parity, and what its runtime's delegate takes."""
+    """An exported file: size, time, accuracy, parity, what its delegate takes, and below what is left to do."""
     proof, timing = facts["proof"], facts.get("timing")
     time = f"{timing['median_ms']:.2f} ms  " if timing else ""
     return (
         f"{facts['file']:<44} {facts['bytes'] / 1e6:6.2f} MB  {time}{_told_loss(proof)}, {proof['pictures']} pictures"
-        f"{_told_coverage(facts.get('coverage'))}"
+        f"{_told_coverage(facts.get('coverage'))}" + (f"\n  {facts['remains']}" if facts.get("remains") else "")
     )
 
 

@@ -20,7 +20,8 @@ class Artifact:
     Attributes:
         path: the file; a folder, where the format is one.
         facts: format, precision, bytes, sha256, origin (arch, arch_digest, weights_sha256), inputs, outputs, labels,
-            preprocessing, task, operators, coverage, proof, versions, and timing once it was timed.
+            preprocessing, task, remains (what is left to do before its device runs it), operators, coverage, proof,
+            versions, and timing once it was timed.
     """
 
     path: Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,16 +54,33 @@ class Port:
         shape: a word instead of a number where any number will do.
         dtype: numpy's name of the numbers.
         layout: order of an image's axes, "NHWC" or "NCHW"; "" for scores.
+        scale: what one step of integers stands for; 0 where numbers are what they stand for.
+        zero: the integer that stands for 0.
     """
 
     name: str
     shape: tuple[int | str, ...]
     dtype: str
     layout: str = ""
+    scale: float = 0.0
+    zero: int = 0
 
     def facts(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return asdict(self) | {"shape": list(self.shape)}
+        """As plain JSON; scale and zero only where there are."""
+        told = {"name": self.name, "shape": list(self.shape), "dtype": self.dtype, "layout": self.layout}
+        return told | ({"scale": self.scale, "zero": self.zero} if self.scale else {})
+
+    def held(self, values: Array) -> Array:
+        """Numbers as the file holds them: what is beyond its integers becomes the nearest of them."""
+        if not self.scale:
+            return np.ascontiguousarray(values, self.dtype)
+        kind, steps = np.iinfo(self.dtype), np.round(values / self.scale) + self.zero
+        return np.ascontiguousarray(steps.clip(kind.min, kind.max), self.dtype)
+
+    def meant(self, values: Array) -> Array:
+        """What the file's numbers stand for, in float32."""
+        numbers: Array = values.astype(np.float32)
+        return (numbers - self.zero) * np.float32(self.scale) if self.scale else numbers
 
 
 @dataclass(frozen=True)
@@ -144,6 +161,7 @@ class Format:
         note: what is to be known of how the runtime computes here.
         away: why the runtime is not on this machine at all; then `runner` computes what the file says by itself.
         quantize: writes a network in 8 bits.
+        remains: what is left to do before the device that the files are for can run them.
         delegate: what takes as much of a file as it can, and leaves the rest to the runtime's plain kernels.
         layers: a file's operators with what they cost, in order.
     """
@@ -161,6 +179,7 @@ class Format:
     note: str = ""
     away: str = ""
     quantize: Quantize | None = None
+    remains: str = ""
     delegate: str = ""
     layers: Callable[[Path], tuple[Layer, ...]] | None = None
 
@@ -190,6 +209,11 @@ class Format:
         """
         if self.away:
             raise MissingError(f"a {self.suffix} file is not timed here: {self.away}")
+
+    @property
+    def mixes(self) -> bool:
+        """Whether a file in 8 bits may hold layers in fp32."""
+        return FP32 in self.precisions
 
     @property
     def runtime_version(self) -> str:

@@ -62,7 +62,7 @@ def examine(*, seconds: float = 120) -> Iterator[tuple[Health, Health]]:
 
 
 def write(format: str, to: str) -> list[list[float]]:
-    """The job of an exporter: write a tiny network, in 8 bits too where the format has them.
+    """The job of an exporter: write a tiny network, in 8 bits too or alone, as the format has it.
 
     Returns:
         The scores that its runtime should give. Shape: (1, outputs).
@@ -75,10 +75,12 @@ def write(format: str, to: str) -> list[list[float]]:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     format_, picture = find_format(format), torch.ones(1, *SHAPE)
-    format_.export(network, SHAPE, {"labels": []}, Path(to), FP32)
+    if format_.mixes:
+        format_.export(network, SHAPE, {"labels": []}, Path(to), FP32)
     if format_.quantize is not None:
-        rounded = Path(to).with_name(f"int8{format_.suffix}")
-        format_.quantize(network, torch.rand(2, *SHAPE).numpy(), {"labels": []}, rounded, Rounding(minmax))
+        rounded = Path(to).with_name(f"int8{format_.suffix}") if format_.mixes else Path(to)
+        shown = torch.cat([torch.rand(2, *SHAPE), picture])
+        format_.quantize(network, shown.numpy(), {"labels": []}, rounded, Rounding(minmax))
     with torch.no_grad():
         scores: list[list[float]] = network(picture).tolist()
     return scores
@@ -134,6 +136,6 @@ def _health(format_: Format, part: str, packages: tuple[str, ...], *, work: Call
         packages={package: found.get(package, "") for package in packages},
         works=not trouble,
         seconds=round(time.perf_counter() - begun, 1),
-        trouble=trouble or (format_.away if part == "runtime" else ""),
+        trouble=trouble or (format_.away or format_.remains if part == "runtime" else ""),
         command=f"pip install 'mobilevision[{format_.extra}]'" if trouble else "",
     )

@@ -45,7 +45,7 @@ def export(
 
     Args:
         run: the run, or its folder.
-        to: the format: "litert", "onnx", "openvino", "coreml" or "executorch".
+        to: the format: "litert", "onnx", "openvino", "coreml", "executorch" or "edgetpu".
         precision: what the file computes with.
         pictures: files or folders to prove on; default: the run's validation pictures. A file in 8 bits is judged by
             its accuracy on all of those, and takes no others.
@@ -61,7 +61,8 @@ def export(
         UsageError: if the run, format or precision is unknown.
         InputError: if the run holds no weights or there are no pictures to prove on.
         MissingError: if a package is not installed, with the pip command.
-        ShortfallError: if the file does not compute what the network computes, or is larger than `max_mb`.
+        ShortfallError: if the file does not compute what the network computes, is larger than `max_mb`, or holds what
+            the device that the format is for does not take.
         MobilevisionError: if the converter or the runtime crashes or takes too long; names its log.
     """
     run = run if isinstance(run, Run) else Run.open(run)
@@ -195,6 +196,7 @@ def record(
         "bytes": size(file),
         "sha256": sha256(file),
         **card,
+        "remains": find_format(card["format"]).remains,
         "inputs": told["inputs"],
         "outputs": told["outputs"],
         "operators": told["operators"],

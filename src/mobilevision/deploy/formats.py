@@ -5,13 +5,14 @@ from pathlib import Path
 
 from mobilevision.deploy.base import Format, Precision
 from mobilevision.deploy.coreml import COREML
+from mobilevision.deploy.edgetpu import EDGETPU
 from mobilevision.deploy.executorch import EXECUTORCH
 from mobilevision.deploy.litert import LITERT
 from mobilevision.deploy.onnx import ONNX
 from mobilevision.deploy.openvino import OPENVINO
 from mobilevision.errors import InputError, UsageError, nearest
 
-FORMATS = {each.name: each for each in (LITERT, ONNX, OPENVINO, COREML, EXECUTORCH)}
+FORMATS = {each.name: each for each in (LITERT, ONNX, OPENVINO, COREML, EXECUTORCH, EDGETPU)}
 
 
 SUFFIXES = {each.suffix for each in FORMATS.values()}

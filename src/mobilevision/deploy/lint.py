@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 from mobilevision import jobs
 from mobilevision.deploy.formats import format_of
 from mobilevision.deploy.runtime import open_file
-from mobilevision.deploy.takes import INSTEAD, LIMITS, NAMES, NO, TAKES, TARGETS, UNKNOWN, Target
+from mobilevision.deploy.takes import FLOATS, INSTEAD, INTEGERS, LIMITS, NO, TARGETS, Target, taken, word
 
-WORDS = {name: word for word, names in NAMES.items() for name in names}
-INTEGERS = {"int8", "uint8"}
+KINDS = {"int8", "uint8"}
+"""What ports of integers hold."""
 
 
 @dataclass(frozen=True)
@@ -76,41 +77,44 @@ def lint(file: str | Path, *, seconds: float = 300) -> list[Verdict]:
     """
     format_ = format_of(Path(file))
     told = jobs.call("mobilevision.deploy.lint:read", {"file": str(file)}, seconds=seconds)
-    return [_verdict(target, column, format_.name, told) for column, target in enumerate(TARGETS)]
+    return [_verdict(target, format_.name, told) for target in TARGETS]
 
 
 def read(file: str) -> dict[str, Any]:
     """The job: a file's operators with their counts, and its inputs and outputs."""
     path = Path(file)
     runner, names = open_file(path), format_of(path).operators(path)
-    return {
-        "operators": {name: names.count(name) for name in sorted(set(names))},
-        "ports": [port.facts() for port in (*runner.inputs, *runner.outputs)],
-    }
+    ports = [port.facts() for port in (*runner.inputs, *runner.outputs)]
+    return {"operators": {name: names.count(name) for name in sorted(set(names))}, "ports": ports}
 
 
-def _verdict(target: Target, column: int, format_: str, told: dict[str, Any]) -> Verdict:
+def _verdict(target: Target, format_: str, told: dict[str, Any]) -> Verdict:
     counts = {name: count for name, count in told["operators"].items() if name != "XnnpackBackend"}
-    findings = tuple(_finding(name, count, target, column) for name, count in counts.items())
-    taken = sum(each.count for each in findings if each.taken == "yes")
-    unfit = tuple(_unfit(target, format_, told["ports"]))
-    return Verdict(target.name, target.source, taken / max(1, sum(counts.values())), unfit, findings)
+    findings = tuple(_finding(name, count, target) for name, count in counts.items())
+    known = sum(each.count for each in findings if each.taken == "yes")
+    unfit = tuple(_unfit(target, format_, counts, told["ports"]))
+    return Verdict(target.name, target.source, known / max(1, sum(counts.values())), unfit, findings)
 
 
-def _finding(name: str, count: int, target: Target, column: int) -> Finding:
-    word = WORDS.get("::" if "::" in name else name, "")
-    taken = TAKES[word][column] if word else UNKNOWN
-    instead = INSTEAD.get(word, "") if taken == NO else ""
-    return Finding(name, count, taken, LIMITS.get((word, target.name), ""), instead)
+def _finding(name: str, count: int, target: Target) -> Finding:
+    answer, limit = taken(name, target.name), LIMITS.get((word(name), target.name), "")
+    return Finding(name, count, answer, limit, INSTEAD.get(word(name), "") if answer == NO else "")
 
 
-def _unfit(target: Target, format_: str, ports: list[dict[str, Any]]) -> list[str]:
-    """What of the file as a whole the target does not take."""
-    found = []
+def _unfit(target: Target, format_: str, operators: Mapping[str, int], ports: list[dict[str, Any]]) -> list[str]:
+    """What of the file as a whole the target does not take; of a file of another format, that alone."""
     if format_ not in target.formats:
-        found.append(f"runs {' and '.join(target.formats)} files, not {format_}; export to {target.formats[0]}")
-    if target.integers and not INTEGERS.issuperset(port["dtype"] for port in ports):
-        found.append("takes 8-bit integers from image to scores, and this file has floats; export in int8")
+        return [f"it runs {', '.join(target.formats)} files, not {format_}; export to {target.formats[0]}"]
+    found, held = [], {port["dtype"] for port in ports}
+    rounded = bool(held & KINDS) or "quantize" in map(word, operators)
+    if not rounded and FLOATS not in target.numbers:
+        found.append(f"it computes with {INTEGERS}, and this file with floats; export in int8")
+    if rounded and INTEGERS not in target.numbers:
+        found.append(f"this file computes with {INTEGERS}; this is of what is left of it in floats")
+    if FLOATS not in target.numbers and sum(n for name, n in operators.items() if word(name) == "dequantize") > 1:
+        found.append(f"it computes with {INTEGERS}, and parts of this file with floats: from DEQUANTIZE to QUANTIZE")
+    if target.doors and not held <= KINDS:
+        found.append(f"it takes {INTEGERS} from the image to the scores; export to {target.formats[0]}")
     if any(isinstance(side, str) for port in ports for side in port["shape"]):
-        found.append("asks for constant shapes, and the number of pictures is free in this file")
+        found.append("it asks for constant shapes, and the number of pictures is free in this file")
     return found

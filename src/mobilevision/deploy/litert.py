@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobilevision.deploy.associated import attach, read_card
-from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision, through_file
+from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Precision, through_file
 from mobilevision.deploy.flatbuffer import opened
-from mobilevision.deploy.litert_int8 import quantize
+from mobilevision.deploy.litert_int8 import port, quantize
 from mobilevision.deploy.litert_layers import layers
 from mobilevision.errors import InputError, ShortfallError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def export(
     network: nn.Module, shape: tuple[int, int, int], card: dict[str, Any], to: Path, precision: Precision
 ) -> None:
-    """Write a network as a .tflite file.
+    """Write a network as a .tflite file, in the form that this runtime is fastest with.
 
     Args:
         network: gives scores for pictures of shape (N, channels, height, width).
@@ -33,24 +33,32 @@ def export(
         precision: of `LITERT.precisions`; with int8 the file is in fp32 still, in the form that `quantize` rounds.
 
     Raises:
+        ShortfallError: see `convert`.
+    """
+    from mobilevision.deploy.stem import columns_as_channels
+
+    convert(columns_as_channels(network) if precision == INT8 else network, shape, to)
+    if precision == FP16:
+        halve(to)
+    attach(to, card)
+
+
+def convert(network: nn.Module, shape: tuple[int, int, int], to: Path) -> None:
+    """Write a network as it is, in fp32, with nothing attached.
+
+    Raises:
         ShortfallError: if the converter left a transpose between the image and the first layer.
     """
     import litert_torch
     import torch
 
     from mobilevision.deploy.prepare import ChannelsLast
-    from mobilevision.deploy.stem import columns_as_channels
 
-    if precision == INT8:
-        network = columns_as_channels(network)
     channels, height, width = shape
     image = torch.zeros(1, height, width, channels)
     litert_torch.convert(ChannelsLast(network).eval(), sample_kwargs={"image": image}).export(str(to))
     if "TRANSPOSE" in _readers(to):
         raise ShortfallError("the converter left a TRANSPOSE at the image; another litert-torch may not: try 0.10")
-    if precision == FP16:
-        halve(to)
-    attach(to, card)
 
 
 def halve(file: Path) -> None:
@@ -108,8 +116,8 @@ class Runner:
         names: dict[str, list[str]] = next(iter(self._interpreter.get_signature_list().values()), {})
         self._image, *_ = self._interpreter.get_input_details()
         self._scores, *_ = self._interpreter.get_output_details()
-        self.inputs = (_port(self._image, names.get("inputs", []), "NHWC"),)
-        self.outputs = (_port(self._scores, names.get("outputs", []), ""),)
+        self.inputs = (port(self._image, name=next(iter(names.get("inputs", [])), ""), layout="NHWC"),)
+        self.outputs = (port(self._scores, name=next(iter(names.get("outputs", [])), "")),)
         self.card = read_card(file)
 
     def __call__(self, pictures: Array) -> Array:
@@ -118,11 +126,6 @@ class Runner:
         self._interpreter.invoke()
         scores: Array = self._interpreter.get_tensor(self._scores["index"])
         return scores
-
-
-def _port(details: dict[str, Any], names: list[str], layout: str) -> Port:
-    name = next(iter(names), details["name"])
-    return Port(name, tuple(int(n) for n in details["shape"]), details["dtype"].__name__, layout)
 
 
 LITERT = Format(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mobilevision.deploy.associated import attach, read_card
-from mobilevision.deploy.base import Array
+from mobilevision.deploy.base import Array, Port
 from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.ranges import LOOK, Rounding, errors, told
 from mobilevision.deploy.tails import litert_tail, spared
+
+DOORS = ((".*", "INPUT"), (".*", "OUTPUT"))
+"""Image and scores."""
 
 FLOAT = (
     # names of tensors, operator
@@ -34,9 +37,6 @@ in the piece, and loses nothing; a GELU between two maps of 8 bits even becomes 
 def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, float]:
     """Write an fp32 .tflite file in 8 bits; image and scores stay float32, so that it is called as before.
 
-    The quantizer's own calibration is not used: it takes a moving average of each picture's extremes, which the last
-    few pictures decide.
-
     Args:
         file: in fp32.
         pictures: prepared calibration pictures. Shape: (N, channels, height, width).
@@ -46,24 +46,56 @@ def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, 
     Returns:
         What each convolution is off by in the file, see `Quantize`.
     """
+    behind, convolutions = litert_tail(file), _convolutions(file)
+    wide = ((f"^{re.escape(convolutions[place])}", "*") for place in how.wide)
+    tail = ((f"^{re.escape(output)};", "*") for output in behind)
+    return rounded(file, pictures, to, how, floats=(*DOORS, *FLOAT, *wide, *tail), spare=behind)
+
+
+def rounded(
+    file: Path,
+    pictures: Array,
+    to: Path,
+    how: Rounding,
+    *,
+    floats: Sequence[tuple[str, str]] = (),
+    spare: Sequence[str] = (),
+) -> dict[int, float]:
+    """Write an fp32 .tflite file in 8 bits, from the image to the scores.
+
+    The quantizer's own calibration is not used: it takes a moving average of each picture's extremes, which the last
+    few pictures decide.
+
+    Args:
+        file: in fp32.
+        pictures: prepared calibration pictures. Shape: (N, channels, height, width).
+        to: where to write.
+        how: what tells the ranges.
+        floats: what stays in float32: names of tensors, as a regular expression, and operator.
+        spare: tensors that need no range.
+
+    Returns:
+        What each convolution is off by in the file, see `Quantize`.
+    """
     from ai_edge_quantizer import quantizer, recipe
 
     shown = np.ascontiguousarray(pictures.transpose(0, 2, 3, 1))
-    behind = litert_tail(file)
-    ranges = told(lambda: spared(_tensors(file, shown), behind), how)
+    ranges = told(lambda: spared(_tensors(file, shown), spare), how)
     work = quantizer.Quantizer(str(file))
     work.load_quantization_recipe(recipe.static_wi8_ai8())
-    for tensors, operator in ((".*", "INPUT"), (".*", "OUTPUT"), *FLOAT):
+    for tensors, operator in floats:
         work.update_quantization_recipe(tensors, operator, algorithm_key="no_quantize")
-    convolutions = _convolutions(file)
-    for output in (convolutions[i] for i in how.wide):
-        work.update_quantization_recipe(f"^{re.escape(output)}", "*", algorithm_key="no_quantize")
-    for output in behind:
-        work.update_quantization_recipe(f"^{re.escape(output)};", "*", algorithm_key="no_quantize")
     asked = {name: {"min": _corner(low), "max": _corner(high)} for name, (low, high) in ranges.items()}
     work.quantize(asked, enable_progress_report=False).export_model(str(to), overwrite=True)
     attach(to, read_card(file))  # the quantizer writes the flatbuffer alone
-    return errors(_tensors(file, shown[:LOOK]), _tensors(to, shown[:LOOK]), convolutions)
+    return errors(_tensors(file, shown[:LOOK]), _tensors(to, shown[:LOOK]), _convolutions(file))
+
+
+def port(details: dict[str, Any], *, name: str = "", layout: str = "") -> Port:
+    """A tensor as LiteRT's interpreter tells of it."""
+    scale, zero = details["quantization"]
+    shape, kind = tuple(int(side) for side in details["shape"]), details["dtype"].__name__
+    return Port(name or details["name"], shape, kind, layout, float(scale), int(zero))
 
 
 def _tensors(file: Path, pictures: Array) -> Iterator[Mapping[str, Array]]:
@@ -76,23 +108,14 @@ def _tensors(file: Path, pictures: Array) -> Iterator[Mapping[str, Array]]:
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )
     work.allocate_tensors()
-    image = work.get_input_details()[0]["index"]
+    image, door = work.get_input_details()[0]["index"], port(work.get_input_details()[0])
     made = {index for each in work._get_ops_details() for index in each["outputs"]} | {image}
     kinds = (np.float32, np.int8)
     maps = [each for each in work.get_tensor_details() if each["dtype"] in kinds and each["index"] in made]
     for picture in pictures:
-        work.set_tensor(image, picture[None])
+        work.set_tensor(image, door.held(picture[None]))
         work.invoke()
-        yield {each["name"]: _meant(work.get_tensor(each["index"]), each) for each in maps}
-
-
-def _meant(values: Array, details: dict[str, Any]) -> Array:
-    """What the numbers of a tensor stand for."""
-    if values.dtype == np.float32:
-        return values
-    scale, zero = details["quantization"]
-    meant: Array = (values.astype(np.float32) - zero) * scale
-    return meant
+        yield {each["name"]: port(each).meant(work.get_tensor(each["index"])) for each in maps}
 
 
 def _convolutions(file: Path) -> list[str]:

@@ -80,14 +80,17 @@ class MeasuredProof:
         """Refuse a file that lost too much.
 
         Raises:
-            ShortfallError: with the loss and the floor.
+            ShortfallError: with the loss, the floor and, in 8 bits, the layers that lose most.
         """
         if not self.passed:
             apart = "" if self.distance is None else f", its vectors up to {self.distance:.2g} from torch's"
+            worst = ", ".join(each["layer"] for each in self.lost[:3])
+            layers = f"; most is lost by {worst}" if worst else ""
             at_most = "" if self.near is None or not apart else f" (at most {self.near:g})"
             raise ShortfallError(
                 f"{name} has {NAMES[self.figure]} {self.value:.1%} on {self.pictures} pictures where torch has "
-                f"{self.value_torch:.1%}, more than {self.limit:g} points below{apart}{at_most}; it was not kept"
+                f"{self.value_torch:.1%}, more than {self.limit:g} points below{apart}{at_most}{layers}; "
+                "it was not kept"
             )
 
 

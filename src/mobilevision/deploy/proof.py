@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mobilevision import jobs
+from mobilevision.data.dataset import Data
 from mobilevision.data.folders import read_data
 from mobilevision.data.pictures import find_pictures, open_picture
 from mobilevision.data.preprocessing import Preprocessing
@@ -120,7 +121,7 @@ def proof_pictures(run: Run, *, given: Sequence[str | Path] = ()) -> Pictures:
         given: files or folders to take instead; they have no labels.
 
     Raises:
-        InputError: if the run's data is gone.
+        InputError: if the run's data is gone, or has other classes now.
     """
     if given:
         files = tuple(file for source in given for file in find_pictures(source))
@@ -130,11 +131,26 @@ def proof_pictures(run: Run, *, given: Sequence[str | Path] = ()) -> Pictures:
         data = read_data(facts["source"], seed=facts["seed"])
     except UsageError as error:
         raise InputError(f"the run's data is gone: {error}; or give other pictures to prove the file on") from error
+    check_labels(run, data)
     labels = {sample.file: sample.labels for sample in data.validation}
     lacking = max(0, LEAST - len(labels))
     more = [sample.file for sample in data.train[:: max(1, len(data.train) // max(1, lacking))][:lacking]]
     kinds = "validation and training" if more else "validation"
     return Pictures((*labels, *more), labels, f"{kinds} pictures of {data.source}")
+
+
+def check_labels(run: Run, data: Data) -> None:
+    """Refuse data whose classes are not those that the run learned: its accuracy would mean nothing.
+
+    Raises:
+        InputError: with both.
+    """
+    learned = tuple(run.read("task")["labels"])
+    if data.labels != learned:
+        raise InputError(
+            f"{data.source} has the classes {', '.join(data.labels)} now, and the run learned {', '.join(learned)}; "
+            "put its data back, or train again"
+        )
 
 
 def side_by_side(model: Model, file: Path, pictures: Pictures, *, seconds: float, log: Path | None = None) -> Sides:

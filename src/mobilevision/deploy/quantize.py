@@ -16,7 +16,7 @@ from mobilevision.data.pictures import open_picture
 from mobilevision.deploy.base import Array, Format
 from mobilevision.deploy.handover import convert_integers
 from mobilevision.deploy.measured import JUDGED, MeasuredProof, measured
-from mobilevision.deploy.proof import file_scores, torch_scores
+from mobilevision.deploy.proof import check_labels, file_scores, torch_scores
 from mobilevision.deploy.ranges import find_estimator
 from mobilevision.deploy.rounded import is_rounded
 from mobilevision.errors import InputError, ShortfallError, UsageError
@@ -158,7 +158,7 @@ def integers(
     lost: tuple[dict[str, Any], ...] = ()
     asked = asdict(how) | {"rounded": is_rounded(run.folder)}
     found: IntegerProof | MeasuredProof
-    for count in ROUNDS:
+    for count in ROUNDS if format_.mixes else ROUNDS[:1]:
         wide = [each["place"] for each in lost[:count]]
         told = convert_integers(
             model.network,
@@ -242,14 +242,17 @@ def run_data(run: Run) -> Data:
     """The pictures a run was trained on; where its files are judged by boxes or masks, all of them were opened.
 
     Raises:
-        InputError: if they are gone.
+        InputError: if they are gone, or of other classes now.
     """
     facts, task = run.read("data"), run.read("task")["task"]
     read = check_data if task in JUDGED else data_of
     try:
-        return read(task, facts["source"], seed=facts["seed"])
+        data = read(task, facts["source"], seed=facts["seed"])
     except UsageError as error:
         raise InputError(f"the run's data is gone: {error}; 8 bits are calibrated and judged on it") from error
+    if task not in JUDGED:
+        check_labels(run, data)
+    return data
 
 
 def calibration_pictures(data: Data, model: Model, *, count: int) -> Tensor:

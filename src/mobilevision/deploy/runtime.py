@@ -40,7 +40,7 @@ def scores(runner: Runner, pictures: Array) -> Array:
         pictures: prepared. Shape: (N, channels, height, width).
 
     Returns:
-        Shape: (N, outputs).
+        What the file's numbers stand for, where they are integers. Shape: (N, outputs).
 
     Raises:
         InputError: if the pictures are not of the size the file takes.
@@ -50,8 +50,8 @@ def scores(runner: Runner, pictures: Array) -> Array:
     if shown.shape[1:] != port.shape[1:]:
         raise InputError(f"pictures of shape {shown.shape[1:]} do not fit the file, which takes {port.shape[1:]}")
     step = port.shape[0] if isinstance(port.shape[0], int) else BATCH
-    parts = [runner(np.ascontiguousarray(shown[i : i + step], port.dtype)) for i in range(0, len(shown), step)]
-    return np.concatenate(parts).astype(np.float32)
+    parts = [runner(port.held(shown[i : i + step])) for i in range(0, len(shown), step)]
+    return runner.outputs[0].meant(np.concatenate(parts))
 
 
 def run(file: str, pictures: str, to: str) -> dict[str, Any]:

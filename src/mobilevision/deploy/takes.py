@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
+FLOATS, INTEGERS = "floats", "8-bit integers"
 
 
 @dataclass(frozen=True)
@@ -18,51 +19,57 @@ class Target:
     Attributes:
         name: what people call it.
         formats: names of the file formats it runs.
-        integers: whether it takes 8-bit integers only, from the image to the scores.
+        numbers: what its operators compute with: floats, 8-bit integers, or either.
+        doors: whether image and scores must be integers too; else what turns them is left to the processor.
         source: where its column of the table is from.
     """
 
     name: str
     formats: tuple[str, ...]
-    integers: bool
+    numbers: tuple[str, ...]
     source: str
+    doors: bool = False
 
 
 TARGETS = (
     Target(
         "XNNPACK",
-        ("litert", "executorch"),
-        integers=False,
-        source="README of TensorFlow Lite's XNNPACK delegate, floating-point operators; ExecuTorch 1.5.1's partitioner",
+        ("litert", "edgetpu", "executorch"),
+        (FLOATS,),
+        source=(
+            "README of TensorFlow Lite's XNNPACK delegate, floating-point operators; what LiteRT 2.3 was seen to "
+            "delegate; ExecuTorch 1.5.1's partitioner"
+        ),
     ),
     Target(
         "XNNPACK in 8 bits",
-        ("litert", "executorch"),
-        integers=True,
-        source="the same README, quantized operators; LiteRT 2.3, where HARD_SWISH in 8 bits was seen to stay outside",
+        ("litert", "edgetpu", "executorch"),
+        (INTEGERS,),
+        source="the same README, quantized operators; LiteRT 2.3, in which the others were seen inside or outside",
     ),
     Target(
         "GPU delegate",
-        ("litert",),
-        integers=False,
+        ("litert", "edgetpu"),
+        (FLOATS, INTEGERS),
         source="tensorflow/lite/delegates/gpu/common/model_builder.cc: the operators it has a parser for",
     ),
     Target(
         "EdgeTPU",
-        ("litert",),
-        integers=True,
+        ("edgetpu", "litert"),
+        (INTEGERS,),
         source="Coral, TensorFlow models on the Edge TPU: supported operations; later compilers take more",
+        doors=True,
     ),
     Target(
         "Hexagon",
-        ("litert",),
-        integers=True,
+        ("litert", "edgetpu"),
+        (INTEGERS,),
         source="README of TensorFlow Lite's Hexagon delegate; hybrids failed there (arXiv:2404.10518, table 6)",
     ),
     Target(
         "Neural Engine",
         ("coreml",),
-        integers=False,
+        (FLOATS,),
         source="convolutional networks that ran there (arXiv:2404.10518, table 6); Apple does not publish a list",
     ),
 )
@@ -78,11 +85,12 @@ TAKES: dict[str, tuple[str, ...]] = {
     "divide": (YES, UNKNOWN, YES, NO, NO, UNKNOWN),
     "relu": (YES, YES, YES, YES, YES, YES),
     "relu6": (YES, YES, YES, YES, YES, YES),
-    "mean": (YES, UNKNOWN, YES, YES, YES, YES),
+    "mean": (YES, YES, YES, YES, YES, YES),
+    "max pool": (YES, UNKNOWN, YES, YES, YES, UNKNOWN),
     "average pool": (YES, UNKNOWN, YES, YES, YES, YES),
-    "pad": (YES, UNKNOWN, YES, YES, YES, UNKNOWN),
-    "reshape": (YES, UNKNOWN, YES, YES, YES, YES),
-    "sigmoid": (YES, UNKNOWN, YES, YES, YES, UNKNOWN),
+    "pad": (YES, YES, YES, YES, YES, UNKNOWN),
+    "reshape": (YES, YES, YES, YES, YES, YES),
+    "sigmoid": (YES, YES, YES, YES, YES, UNKNOWN),
     "softmax": (YES, UNKNOWN, YES, UNKNOWN, YES, UNKNOWN),
     "hard swish": (YES, NO, YES, NO, YES, UNKNOWN),
     "hard sigmoid": (UNKNOWN, UNKNOWN, UNKNOWN, NO, NO, UNKNOWN),
@@ -90,10 +98,14 @@ TAKES: dict[str, tuple[str, ...]] = {
     "gelu": (YES, UNKNOWN, NO, NO, NO, UNKNOWN),
     "layer norm": (UNKNOWN, UNKNOWN, UNKNOWN, NO, NO, UNKNOWN),
     "squared difference": (YES, UNKNOWN, YES, UNKNOWN, NO, UNKNOWN),
-    "reciprocal root": (UNKNOWN, UNKNOWN, YES, UNKNOWN, NO, UNKNOWN),
+    "reciprocal root": (YES, UNKNOWN, YES, UNKNOWN, NO, UNKNOWN),
     "matrix product": (YES, UNKNOWN, YES, NO, NO, UNKNOWN),
-    "transpose": (YES, UNKNOWN, YES, UNKNOWN, YES, UNKNOWN),
-    "slice": (UNKNOWN, UNKNOWN, YES, UNKNOWN, YES, UNKNOWN),
+    "transpose": (YES, YES, YES, UNKNOWN, YES, UNKNOWN),
+    "slice": (YES, YES, YES, UNKNOWN, YES, UNKNOWN),
+    "maximum": (YES, UNKNOWN, YES, YES, YES, UNKNOWN),
+    "minimum": (YES, UNKNOWN, YES, YES, YES, UNKNOWN),
+    "resize": (YES, UNKNOWN, YES, YES, YES, UNKNOWN),
+    "best class": (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, YES, UNKNOWN),
     "concatenate": (UNKNOWN, UNKNOWN, YES, YES, YES, UNKNOWN),
     "quantize": (YES, YES, YES, YES, YES, UNKNOWN),
     "dequantize": (YES, YES, YES, NO, NO, UNKNOWN),
@@ -106,17 +118,29 @@ LIMITS = {
     ("mean", "EdgeTPU"): "over height and width alone",
     ("pad", "EdgeTPU"): "of height and width alone",
     ("average pool", "EdgeTPU"): "without an activation in it",
+    ("max pool", "EdgeTPU"): "without an activation in it",
+    ("max pool", "Hexagon"): "without an activation in it",
+    ("average pool", "Hexagon"): "without an activation in it",
+    ("pad", "Hexagon"): "with zeros",
+    ("resize", "EdgeTPU"): "large maps may be left to the processor",
+    ("resize", "Hexagon"): "to 65 x 65 pixels at most",
+    ("quantize", "Hexagon"): "from 8 bits to 8 bits",
     ("depthwise convolution", "Hexagon"): "filters 3 wide, no dilation with a stride",
     ("convolution", "Hexagon"): "strides up to 3; depthwise filters 3 wide",
-    ("dequantize", "XNNPACK"): "of constant weights",
     ("dequantize", "GPU delegate"): "of constant weights",
 }
 """(operator, target): what it asks of an operator that it takes."""
 
 CONVOLUTIONS_ONLY = "MobileNetV4-conv, MobileNetV2 or MobileNetV1, which are convolutions, ReLU and additions"
 INSTEAD = {
-    "hard swish": "the minimalistic MobileNetV3 (ReLU, no squeeze-and-excite) or MobileNetV4-conv",
-    "hard sigmoid": "the minimalistic MobileNetV3, which has no squeeze-and-excite, or MobileNetV4-conv",
+    "hard swish": (
+        "precision int8, in which sums and products stand for it, the minimalistic MobileNetV3 (ReLU, no "
+        "squeeze-and-excite) or MobileNetV4-conv"
+    ),
+    "hard sigmoid": (
+        "precision int8, in which a clipped sum stands for it, the minimalistic MobileNetV3, which has no "
+        "squeeze-and-excite, or MobileNetV4-conv"
+    ),
     "swish": CONVOLUTIONS_ONLY,
     "gelu": CONVOLUTIONS_ONLY,
     "layer norm": CONVOLUTIONS_ONLY,
@@ -124,7 +148,9 @@ INSTEAD = {
     "reciprocal root": CONVOLUTIONS_ONLY,
     "matrix product": CONVOLUTIONS_ONLY,
     "softmax": CONVOLUTIONS_ONLY,
-    "dequantize": "precision int8, in which nothing is turned back to floats",
+    "divide": CONVOLUTIONS_ONLY,
+    "best class": "--mask-size 8, which gives scores",
+    "dequantize": "the format edgetpu, in which image and scores are integers too",
 }
 """What to use where an operator is not taken."""
 
@@ -139,23 +165,28 @@ NAMES = {
     "relu": ("RELU", "Relu", "ReLU", "relu"),
     "relu6": ("RELU6", "Clip", "Clamp", "XNNClamp", "clip", "relu6"),
     "mean": ("MEAN", "ReduceMean", "GlobalAveragePool", "XNNGlobalAvgPooling2d", "reduce_mean"),
+    "max pool": ("MAX_POOL_2D", "MaxPool", "XNNMaxPooling2d", "max_pool"),
     "average pool": ("AVERAGE_POOL_2D", "AveragePool", "AvgPool", "XNNAvgPooling2d", "avg_pool"),
     "pad": ("PAD", "Pad", "XNNStaticConstantPad", "pad"),
-    "reshape": ("RESHAPE", "Reshape", "Flatten", "Squeeze", "XNNStaticReshape", "reshape"),
+    "reshape": ("RESHAPE", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "XNNStaticReshape", "reshape"),
     "sigmoid": ("LOGISTIC", "Sigmoid", "XNNSigmoid", "sigmoid"),
     "softmax": ("SOFTMAX", "Softmax", "XNNSoftmax", "softmax"),
     "hard swish": ("HARD_SWISH", "HardSwish", "HSwish", "XNNHardswish", "thresholded_relu"),
     "hard sigmoid": ("HardSigmoid", "HSigmoid", "sigmoid_hard"),
     "swish": ("Swish", "silu"),
-    "gelu": ("GELU", "Gelu", "XNNGelu", "gelu"),
+    "gelu": ("GELU", "Gelu", "Erf", "XNNGelu", "gelu"),
     "layer norm": ("LayerNormalization", "MVN", "layer_norm"),
     "squared difference": ("SQUARED_DIFFERENCE", "SquaredDifference"),
-    "reciprocal root": ("RSQRT", "Rsqrt", "XNNReciprocalSquareRoot"),
+    "reciprocal root": ("RSQRT", "Rsqrt", "Sqrt", "Reciprocal", "XNNReciprocalSquareRoot"),
     "matrix product": ("BATCH_MATMUL", "MatMul", "XNNBatchMatrixMultiply", "matmul"),
     "transpose": ("TRANSPOSE", "Transpose", "XNNStaticTranspose", "transpose"),
     "slice": ("SLICE", "STRIDED_SLICE", "SPLIT", "Slice", "Split", "XNNStaticSlice", "slice_by_index", "split"),
+    "maximum": ("MAXIMUM", "Max", "Maximum", "XNNMaximum", "maximum"),
+    "minimum": ("MINIMUM", "Min", "Minimum", "XNNMinimum", "minimum"),
+    "resize": ("RESIZE_BILINEAR", "Resize", "Interpolate", "XNNStaticResizeBilinear2D", "upsample_bilinear"),
+    "best class": ("ARG_MAX", "ArgMax", "XNNArgMaxPooling2d", "reduce_argmax"),
     "concatenate": ("CONCATENATION", "Concat", "XNNConcatenate2", "concat"),
-    "quantize": ("QUANTIZE", "QuantizeLinear", "FakeQuantize"),
+    "quantize": ("QUANTIZE", "QuantizeLinear", "FakeQuantize", "XNNConvert"),
     "dequantize": ("DEQUANTIZE", "DequantizeLinear"),
     "kernel of ExecuTorch": ("::",),
 }
@@ -163,3 +194,16 @@ NAMES = {
 
 What XNNPACK left to ExecuTorch's own kernels has a name with "::", such as "aten::expand_copy.out".
 """
+
+WORDS = {name: word for word, names in NAMES.items() for name in names}
+
+
+def word(name: str) -> str:
+    """Our word for an operator that a file names; "" if there is none."""
+    return WORDS.get("::" if "::" in name else name, "")
+
+
+def taken(name: str, target: str) -> str:
+    """Whether a target takes an operator that a file names: "yes", "no" or "unknown"."""
+    column = [each.name for each in TARGETS].index(target)
+    return TAKES[word(name)][column] if word(name) else UNKNOWN

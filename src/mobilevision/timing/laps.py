@@ -83,4 +83,4 @@ def _noise(runner: Runner) -> Array:
     """A picture that fits."""
     port = runner.inputs[0]
     shape = [1 if isinstance(side, str) else side for side in port.shape]
-    return np.random.default_rng(0).standard_normal(shape).astype(port.dtype)
+    return port.held(np.random.default_rng(0).standard_normal(shape))
