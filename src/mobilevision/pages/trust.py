@@ -1,0 +1,153 @@
+"""What a page says about how far a run may be trusted: where it looked, how sure it may be, what it can bear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.errors import InputError
+from mobilevision.files import sha256
+from mobilevision.pages.diagrams import endured, reliability
+from mobilevision.pages.facts import Missing, RunFacts
+from mobilevision.pages.heat import as_uri, overlaid, seen
+from mobilevision.run import Run
+
+T = TypeVar("T")
+MOST_TRUE = 2  # true labels of a picture whose maps are shown
+ASKED = {
+    "explain": "Where it looked when it was wrong, and how sure it may be, are not told.",
+    "robust": "What it can bear is not measured.",
+}
+
+
+class Look(NamedTuple):
+    """A mistake with where the network looked.
+
+    Attributes:
+        file: the picture's name.
+        why: why it cannot be shown; "" if it can.
+        truth: what is true.
+        label: what was said.
+        score: its probability, 0 to 1.
+        views: (caption, data URI): the picture, and what speaks for each label.
+    """
+
+    file: str
+    why: str
+    truth: str
+    label: str
+    score: float | None
+    views: list[tuple[str, str]]
+
+
+class Sure(NamedTuple):
+    """How sure and how right.
+
+    Attributes:
+        drawing: the reliability diagram, as SVG.
+        facts: what `mobilevision.tasks.calibration` told.
+    """
+
+    drawing: str
+    facts: dict[str, Any]
+
+
+class Borne(NamedTuple):
+    """What is left under damage.
+
+    Attributes:
+        drawing: curves, as SVG.
+        facts: what `mobilevision.tasks.robustness` told.
+    """
+
+    drawing: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """All of it that a run holds.
+
+    Attributes:
+        looks: mistakes, the surest first.
+        sure: calibration, if it was told.
+        borne: robustness, if it was told.
+        missing: what is not there, or of other weights.
+    """
+
+    looks: list[Look]
+    sure: Sure | None
+    borne: Borne | None
+    missing: list[Missing]
+
+
+def trust(facts: RunFacts) -> Trust:
+    """What a run's explain.json and robust.json tell; what is missing is named for classifiers alone."""
+    missing: list[Missing] = []
+    explained, spoiled = (_part(facts, name, missing) for name in ASKED)
+    return Trust(
+        looks=_read(lambda: _looks(facts, explained), "explain", missing) or [],
+        sure=_read(lambda: _sure(explained), "explain", missing),
+        borne=_read(lambda: _borne(spoiled), "robust", missing),
+        missing=missing,
+    )
+
+
+def _part(facts: RunFacts, name: str, missing: list[Missing]) -> dict[str, Any]:
+    """The facts called `name` if they are there and of the run's weights."""
+    run, command = Run(facts.folder), f"mobilevision eval {facts.quoted} --{name}"
+    if not run.has(name):
+        if facts.part("task").get("task") == "classify":
+            missing.append(Missing(ASKED[name], command))
+        return {}
+    try:
+        part = run.read(name)
+    except InputError as error:
+        missing.append(Missing(f"{name}.json cannot be read: {error}.", command))
+        return {}
+    if not isinstance(part, dict):
+        missing.append(Missing(f"{name}.json holds no facts by name.", command))
+        return {}
+    if run.best.is_file() and part.get("weights_sha256") != sha256(run.best):
+        missing.append(Missing(f"{name}.json is of other weights than the run's best.", command))
+        return {}
+    return part
+
+
+def _read(how: Callable[[], T], name: str, missing: list[Missing]) -> T | None:
+    """What `how` reads out of facts, or None if they are not as they are written here."""
+    try:
+        return how()
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        missing.append(Missing(f"{name}.json is not whole: {type(error).__name__} {error}."))
+        return None
+
+
+def _looks(facts: RunFacts, explained: Mapping[str, Any]) -> list[Look]:
+    mistakes = explained.get("mistakes") or []
+    return [_look(row, Preprocessing.read(facts.part("task")["preprocessing"])) for row in mistakes]
+
+
+def _look(row: Mapping[str, Any], preprocessing: Preprocessing) -> Look:
+    file, label = str(row["file"]), str(row["label"])
+    told = Look(file.rpartition("/")[2], "", str(row["truth"]), label, row.get("score"), [])
+    try:
+        picture = seen(file, preprocessing)
+    except InputError as error:
+        return told._replace(why=str(error))
+    true = [(f"for {name}", overlaid(picture, rows)) for name, rows in list(row["true"].items())[:MOST_TRUE]]
+    return told._replace(views=[("", as_uri(picture)), (f"for {label}", overlaid(picture, row["said"])), *true])
+
+
+def _sure(explained: Mapping[str, Any]) -> Sure | None:
+    facts = explained.get("calibration")
+    if not facts:
+        return None
+    sides = {"as trained": facts["before"]["bins"], "with the temperature": facts["after"]["bins"]}
+    return Sure(reliability(sides), facts)
+
+
+def _borne(spoiled: dict[str, Any]) -> Borne | None:
+    return Borne(endured(spoiled["plain"], spoiled["damages"]), spoiled) if spoiled else None
