@@ -164,7 +164,7 @@ def chapter(facts: RunFacts, *, pictures: int) -> Chapter:
     examples = facts.part("metrics").get("examples") or {}
     right, wrong = ([_example(each) for each in (examples.get(side) or [])[:pictures]] for side in ("right", "wrong"))
     trusted = trust(facts)
-    missing = [*facts.missing, *trusted.missing, *([Missing(f"The network cannot be drawn: {broken}.")] if broken else [])]
+    undrawn = [Missing(f"The network cannot be drawn: {broken}.")] if broken else []
     return Chapter(
         facts=facts,
         figures=_figures(facts, listing),
@@ -176,7 +176,7 @@ def chapter(facts: RunFacts, *, pictures: int) -> Chapter:
         wrong=wrong,
         scenes=shown_scenes(facts.part("metrics"), facts.labels),
         trust=trusted,
-        missing=missing + _unfinished(facts),
+        missing=[*facts.missing, *trusted.missing, *undrawn, *_unfinished(facts)],
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from mobilevision.pages.charts import COLORS, ticks
 from mobilevision.pages.quantities import percent
 from mobilevision.pages.svg import Element, add, drawing, text_width, written
+from mobilevision.tasks.figures import wilson
 
 WIDTH, HEIGHT = 420.0, 300.0
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 16.0, 36.0, 44.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 24.0, 46.0, 44.0
 QUIET: dict[str, object] = {"font-size": 12, "fill-opacity": "0.75"}
 
 
@@ -51,7 +52,7 @@ def reliability(sides: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """How right a network is over how sure it is: on the diagonal it is as right as it is sure.
 
     Args:
-        sides: bins by the name of what they are of; the more pictures a bin holds, the larger its point.
+        sides: bins by the name of what they are of; the more answers a bin holds, the larger its point.
 
     Returns:
         SVG.
@@ -67,13 +68,12 @@ def reliability(sides: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     plane.line(root, [(0, 0), (1, 1)], {"stroke": "currentColor", "stroke-opacity": "0.5", "stroke-dasharray": "4 4"})
     for number, (name, bins) in enumerate(sides.items()):
         color, most = COLORS[number], max((bin_["count"] for bin_ in bins), default=1)
-        points = [(bin_["sure"], bin_["right"]) for bin_ in bins]
-        plane.line(root, points, {"stroke": color, "stroke-width": 1.4, "stroke-opacity": "0.6"})
-        for point, bin_ in zip(points, bins, strict=True):
-            x, y = plane.at(*point)
+        for bin_ in bins:
+            x, y = plane.at(bin_["sure"], bin_["right"])
+            low, high = (plane.at(0, share)[1] for share in wilson(bin_["right"], bin_["count"]))
+            _upright(root, x, (low, high), color)
             dot = add(root, "circle", {"cx": x, "cy": y, "r": 2.5 + 5 * (bin_["count"] / most) ** 0.5, "fill": color})
-            dot.set("fill-opacity", "0.75")
-            held = f"{bin_['count']} pictures, {percent(point[0])} sure, {percent(point[1])} right"
+            held = f"{bin_['count']} answers, {percent(bin_['sure'])} sure, {percent(bin_['right'])} right"
             add(dot, "title", {}, f"{name}: {held}")
     _legend(root, list(sides), "how right")
     return written(root)
@@ -111,11 +111,16 @@ def _whisker(
     root: Element, plane: _Plane, point: tuple[float, float], level: Mapping[str, Any], *, color: str, name: str
 ) -> None:
     (x, y), low, high = plane.at(*point), plane.at(point[0], level["low"])[1], plane.at(point[0], level["high"])[1]
-    line = {"x1": x, "x2": x, "y1": low, "y2": high, "stroke": color, "stroke-width": 1.4, "stroke-opacity": "0.55"}
-    add(root, "line", line)
+    _upright(root, x, (low, high), color)
     dot = add(root, "circle", {"cx": x, "cy": y, "r": 3, "fill": color})
     reach = f"{percent(level['low'])} to {percent(level['high'])}"
     add(dot, "title", {}, f"{name}, {level.get('strength', 'none')}: {percent(level['top1'])} ({reach})")
+
+
+def _upright(root: Element, x: float, ends: tuple[float, float], color: str) -> None:
+    """An interval, as a line from one end to the other."""
+    line = {"x1": x, "x2": x, "y1": ends[0], "y2": ends[1], "stroke": color, "stroke-width": 1.4}
+    add(root, "line", line | {"stroke-opacity": "0.5"})
 
 
 def _legend(root: Element, names: Sequence[str], up: str = "") -> None:
@@ -125,4 +130,4 @@ def _legend(root: Element, names: Sequence[str], up: str = "") -> None:
         add(root, "text", {"x": x + 19, "y": 15, "font-size": 12.5}, name)
         x += 36 + text_width(name, 12.5)
     if up:
-        add(root, "text", QUIET | {"x": LEFT, "y": TOP - 6}, up)
+        add(root, "text", QUIET | {"x": LEFT, "y": TOP - 12}, up)

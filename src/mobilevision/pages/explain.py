@@ -48,7 +48,9 @@ def classifier_of(model: Model, source: str | Path, *, to_explain: bool) -> Clas
         UsageError: if not.
     """
     if not isinstance(model.task, Classify):
-        raise UsageError(f"{source} does {model.task.name}; only classifiers are explained or tried on spoiled pictures")
+        raise UsageError(
+            f"{source} does {model.task.name}; only classifiers are explained or tried on spoiled pictures"
+        )
     if to_explain and (not isinstance(model.network, Network) or is_rounded(source)):
         raise UsageError(f"{source} has no slopes to explain it by; give the run that it was made from, in float")
     return model.task

@@ -16,6 +16,7 @@ from mobilevision.pages import quantities
 from mobilevision.pages.chapters import chapter
 from mobilevision.pages.charts import Series, curves
 from mobilevision.pages.facts import RunFacts, read_facts
+from mobilevision.pages.fronts import fronts_of
 from mobilevision.pages.terminal import shape_text
 from mobilevision.run import Run
 from mobilevision.tasks.figures import called, first_of, title
@@ -52,6 +53,7 @@ def report(runs: Sequence[Run | str | Path], *, to: str | Path) -> Path:
         title=_title(found),
         chapters=chapters,
         compared=_compared(found) if len(found) > 1 else "",
+        fronts=fronts_of(chapters),
         notes=_notes(found),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),

@@ -75,12 +75,14 @@ class Trust:
         sure: calibration, if it was told.
         borne: robustness, if it was told.
         missing: what is not there, or of other weights.
+        places: how fine the maps of `looks` are, as height x width.
     """
 
     looks: list[Look]
     sure: Sure | None
     borne: Borne | None
     missing: list[Missing]
+    places: str = ""
 
 
 def trust(facts: RunFacts) -> Trust:
@@ -88,16 +90,17 @@ def trust(facts: RunFacts) -> Trust:
     missing: list[Missing] = []
     explained, spoiled = (_part(facts, name, missing) for name in ASKED)
     return Trust(
-        looks=_read(lambda: _looks(facts, explained), "explain", missing) or [],
-        sure=_read(lambda: _sure(explained), "explain", missing),
-        borne=_read(lambda: _borne(spoiled), "robust", missing),
-        missing=missing,
+        looks=_read(lambda: _looks(facts, explained), "explain", facts, missing) or [],
+        sure=_read(lambda: _sure(explained), "explain", facts, missing),
+        borne=_read(lambda: _borne(spoiled), "robust", facts, missing),
+        missing=list(dict.fromkeys(missing)),
+        places=_read(lambda: _places(explained), "explain", facts, missing) or "",
     )
 
 
 def _part(facts: RunFacts, name: str, missing: list[Missing]) -> dict[str, Any]:
     """The facts called `name` if they are there and of the run's weights."""
-    run, command = Run(facts.folder), f"mobilevision eval {facts.quoted} --{name}"
+    run, command = Run(facts.folder), _command(facts, name)
     if not run.has(name):
         if facts.part("task").get("task") == "classify":
             missing.append(Missing(ASKED[name], command))
@@ -116,13 +119,17 @@ def _part(facts: RunFacts, name: str, missing: list[Missing]) -> dict[str, Any]:
     return part
 
 
-def _read(how: Callable[[], T], name: str, missing: list[Missing]) -> T | None:
-    """What `how` reads out of facts, or None if they are not as they are written here."""
+def _read(how: Callable[[], T], name: str, facts: RunFacts, missing: list[Missing]) -> T | None:
+    """What `how` reads out of the facts called `name`, or None if they are not as they are written here."""
     try:
         return how()
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        missing.append(Missing(f"{name}.json is not whole: {type(error).__name__} {error}."))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        missing.append(Missing(f"{name}.json is not whole.", _command(facts, name)))
         return None
+
+
+def _command(facts: RunFacts, name: str) -> str:
+    return f"mobilevision eval {facts.quoted} --{name}"
 
 
 def _looks(facts: RunFacts, explained: Mapping[str, Any]) -> list[Look]:
@@ -141,13 +148,26 @@ def _look(row: Mapping[str, Any], preprocessing: Preprocessing) -> Look:
     return told._replace(views=[("", as_uri(picture)), (f"for {label}", overlaid(picture, row["said"])), *true])
 
 
+def _places(explained: Mapping[str, Any]) -> str:
+    mistakes = explained.get("mistakes")
+    return f"{len(mistakes[0]['said'])} x {len(mistakes[0]['said'][0])}" if mistakes else ""
+
+
 def _sure(explained: Mapping[str, Any]) -> Sure | None:
     facts = explained.get("calibration")
     if not facts:
         return None
     sides = {"as trained": facts["before"]["bins"], "with the temperature": facts["after"]["bins"]}
-    return Sure(reliability(sides), facts)
+    plain = ("temperature", "fitted_on", "fitted_count", "split", "count", "at_bound")
+    errors = {side: {name: float(facts[side][name]) for name in ("ece", "nll")} for side in ("before", "after")}
+    answers = sum(bin_["count"] for bin_ in facts["before"]["bins"])
+    return Sure(reliability(sides), {name: facts[name] for name in plain} | errors | {"answers": answers})
 
 
 def _borne(spoiled: dict[str, Any]) -> Borne | None:
-    return Borne(endured(spoiled["plain"], spoiled["damages"]), spoiled) if spoiled else None
+    if not spoiled:
+        return None
+    drawn = endured(spoiled["plain"], spoiled["damages"])
+    names = [level["strength"] for level in spoiled["damages"][0]["levels"]]
+    rows = [{name: damage[name] for name in ("name", "unit", "levels")} for damage in spoiled["damages"]]
+    return Borne(drawn, {name: spoiled[name] for name in ("count", "split", "plain")} | {"names": names, "rows": rows})
