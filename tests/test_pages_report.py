@@ -12,6 +12,7 @@ import pytest
 from mobilevision.errors import InputError, UsageError
 from mobilevision.pages.report import report
 from mobilevision.run import Run
+from mobilevision.zoo.v2 import mobilenetv2
 from page_runs import artifact, make_run
 
 EMPTY = {"meta", "link", "br", "img", "input", "hr"}
@@ -242,10 +243,13 @@ def test_other_tasks_are_not_asked_for_explanations_they_cannot_give(tmp_path: P
 
 def three_runs(folder: Path) -> list[Run]:
     """A quick one, a good one, and one that is slower than the good one and worse."""
-    runs = [make_run(folder / name) for name in ("quick", "good", "poor")]
+    widths = {"quick": 0.5, "good": 1.0, "poor": 1.4}
+    runs = [make_run(folder / name, arch=mobilenetv2(width)) for name, width in widths.items()]
     for run, top1, milliseconds in zip(runs, (0.80, 0.95, 0.70), (1.0, 2.0, 3.0), strict=True):
         run.write("metrics", run.read("metrics") | {"top1": top1, "count": 1000})
         artifact(run, "litert", ".tflite", milliseconds)
+        for file in run.artifacts.glob("*.json"):
+            file.write_text(json.dumps(json.loads(file.read_text()) | {"bytes": int(1e6 * milliseconds)}))
     return runs
 
 
@@ -279,7 +283,7 @@ def test_times_of_different_machines_are_not_put_on_one_front(tmp_path: Path) ->
 
 
 def test_runs_of_one_name_are_told_apart_on_a_front(tmp_path: Path) -> None:
-    runs = [make_run(tmp_path / folder / "run") for folder in ("a", "b")]
+    runs = [make_run(tmp_path / folder / "run", arch=mobilenetv2(width)) for folder, width in (("a", 0.5), ("b", 1.0))]
     runs[1].write("metrics", runs[1].read("metrics") | {"top1": 0.5})
     text = report(runs, to=tmp_path / "page.html").read_text(encoding="utf-8")
     assert f"<strong>{runs[1].folder}</strong> is beaten by {runs[0].folder}" in text

@@ -21,6 +21,7 @@ from mobilevision.errors import InputError, UsageError
 from mobilevision.files import sha256
 from mobilevision.models import Model, create_model
 from mobilevision.network import Network
+from mobilevision.pages.card import write_card
 from mobilevision.pages.explain import Pictures, classifier_of, explained, spoiled
 from mobilevision.pages.report import report
 from mobilevision.run import Run
@@ -106,6 +107,7 @@ def build(
         export_each(files, lambda name, number: finish(run, name, precision=number, say=say))
     finally:
         report([run.folder], to=run.folder / "report.html")
+        write_card(run)
     return run
 
 

@@ -149,11 +149,11 @@ def _common(
 
 
 def _front(what: str, note: str, entries: Sequence[_Entry], costs: dict[str, float], *, across: Axis) -> Front | None:
-    """The front of those that have a cost; None if fewer than two have one."""
+    """The front of those that have a cost; None if fewer than two have one, or all cost the same."""
     metrics = {each.name: each.metrics for each in entries}
     figure = first_of(entries[0].metrics)
     points = [Point(name, cost, metrics[name][figure]) for name, cost in costs.items() if cost > 0]
-    if len(points) < 2:
+    if len({one.cost for one in points}) < 2:
         return None
     drawn = scatter(
         f"{title(figure)} against {what}",
