@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from huggingface_hub import HfApi
 from huggingface_hub import errors as hub
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, but not named as such
 
 from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.rounded import is_rounded

@@ -88,7 +88,7 @@ class Trust:
 def trust(facts: RunFacts) -> Trust:
     """What a run's explain.json and robust.json tell; what is missing is named for classifiers alone."""
     missing: list[Missing] = []
-    explained, spoiled = (_part(facts, name, missing) for name in ASKED)
+    explained, spoiled = (kept(facts, name, missing) for name in ASKED)
     return Trust(
         looks=_read(lambda: _looks(facts, explained), "explain", facts, missing) or [],
         sure=_read(lambda: _sure(explained), "explain", facts, missing),
@@ -98,8 +98,14 @@ def trust(facts: RunFacts) -> Trust:
     )
 
 
-def _part(facts: RunFacts, name: str, missing: list[Missing]) -> dict[str, Any]:
-    """The facts called `name` if they are there and of the run's weights."""
+def kept(facts: RunFacts, name: str, missing: list[Missing]) -> dict[str, Any]:
+    """What `eval --explain` or `--robust` left in a run, if it is there and of the run's weights; else empty.
+
+    Args:
+        facts: the run's.
+        name: "explain" or "robust".
+        missing: told why there is nothing.
+    """
     run, command = Run(facts.folder), _command(facts, name)
     if not run.has(name):
         if facts.part("task").get("task") == "classify":
