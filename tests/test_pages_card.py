@@ -17,6 +17,7 @@ import mobilevision as mv
 from mobilevision.build import evaluate
 from mobilevision.cli.app import run as command
 from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.deploy.artifact import Artifact
 from mobilevision.errors import InputError, MissingError, UsageError
 from mobilevision.models import Model
 from mobilevision.network import Network
@@ -45,6 +46,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory, colors: Path) -> Run:
 def run(trained: Run, tmp_path: Path) -> Run:
     """The same in a folder of its own, to write into."""
     return Run(Path(shutil.copytree(trained.folder, tmp_path / "run")))
+
+
+def exported(run: Run) -> Artifact:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; run: pip install 'mobilevision[onnx]'")
+    return mv.export(run, "onnx")
 
 
 class Fake:
@@ -158,10 +164,15 @@ def test_a_card_tells_data_recipe_figures_with_intervals_limits_and_license(tmp_
 
 def test_nothing_of_a_run_is_markup_in_its_card(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", labels=(EVIL, "b", "c"))
-    text = card(read_facts(run), license=f"x\n{EVIL}")
+    spoiled = run.read("robust")
+    for level in spoiled["damages"][0]["levels"]:
+        level["strength"] = EVIL
+    run.write("robust", spoiled)
+    text = card(read_facts(run), license=f"x\n{EVIL}", address="`<script>`\n```")
     assert front(text)["license"] == f"x\n{EVIL}"
     body = text.split("---\n", 2)[2]
     assert "<script>" not in body
+    assert body.count("`") == 3 + 3 + 2 + 2  # the example, its command, the digest
     assert "**bold**" not in body
     assert "[link](x)" not in body
     assert "\n# title" not in body
@@ -194,9 +205,9 @@ def test_a_folder_is_pushed_whole_and_without_the_data_s_place(run: Run, tmp_pat
     assert mv.load(target).labels == ("blue", "green", "red")
 
 
+@pytest.mark.slow
 def test_exported_files_go_along_with_their_facts(run: Run, tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; run: pip install 'mobilevision[onnx]'")
-    artifact = mv.export(run, "onnx")
+    artifact = exported(run)
     push(run, str(tmp_path / "given"))
     copied = tmp_path / "given" / "artifacts" / artifact.path.name
     assert copied.read_bytes() == artifact.path.read_bytes()
@@ -204,6 +215,16 @@ def test_exported_files_go_along_with_their_facts(run: Run, tmp_path: Path) -> N
     assert facts["sha256"] == artifact.facts["sha256"]
     assert run.read("data")["source"] not in json.dumps(facts)
     assert mv.load(copied).labels == ("blue", "green", "red")
+
+
+@pytest.mark.slow
+def test_a_file_is_tried_on_spoiled_pictures_but_not_explained(run: Run) -> None:
+    file = exported(run).path
+    metrics = evaluate(file, robust=True)
+    assert metrics["robust"]["plain"]["top1"] == metrics["top1"]
+    assert not run.has("robust")
+    with pytest.raises(UsageError, match="no slopes"):
+        evaluate(file, explain=True)
 
 
 def test_the_hub_is_sent_what_a_folder_would_hold(run: Run, tmp_path: Path) -> None:

@@ -262,6 +262,12 @@ def test_several_runs_stand_on_fronts_and_the_beaten_are_named(tmp_path: Path) -
         assert f"Top-1 against {what}" in text
 
 
+def test_a_page_of_twenty_runs_stays_below_three_megabytes(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    size = report([run] * 20, to=tmp_path / "page.html").stat().st_size
+    assert size < 3e6
+
+
 def test_only_runs_that_were_measured_alike_stand_on_a_front(tmp_path: Path) -> None:
     runs = three_runs(tmp_path)
     runs[2].write("data", runs[2].read("data") | {"digest": "f" * 64})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ PIPELINES = {
 
 SHOWN = 100  # classes that are named
 FEW = 30  # pictures of a class below which its own share says little
-MARKS = re.compile(r"([\\`*_\[\]|~#])")
+MARKS = re.compile(r"([\\`*_\[\]|~#$])")
 
 
 class Row(NamedTuple):
@@ -67,13 +68,15 @@ def card(facts: RunFacts, *, license: str = UNKNOWN, address: str = "") -> str:
         license: of the weights, as an SPDX name; nothing in a run tells it.
         address: where the model will be found, for the example; "" is the run's folder name.
     """
-    metrics, trusted = facts.part("metrics"), trust(facts)
+    metrics, trusted = facts.part("metrics"), trust(facts, looks=0)
+    address = re.sub(r"[`\"'\\<>\s]+", " ", address or facts.name)  # stands in code, where nothing can be escaped
     told = environment().overlay(autoescape=False, finalize=marked)
     return told.get_template("card.md.jinja").render(
         front=Markup(_front(facts, license)),  # noqa: S704  # YAML, quoted by its own writer
         name=facts.name,
         sentence=_sentence(facts),
-        address=Markup(re.sub(r"[^\w./:@-]", "_", address or facts.name)),  # noqa: S704  # nothing of Markdown is left
+        address=Markup(address),  # noqa: S704
+        quoted=Markup(shlex.quote(address)),  # noqa: S704
         labels=facts.labels,
         SHOWN=SHOWN,
         figures=list(_figures(metrics)),
@@ -116,11 +119,8 @@ def _front(facts: RunFacts, license: str) -> str:
         for name in HEADLINES
         if isinstance(metrics.get(name), int | float)
     ]
-    tags = [
-        "mobilevision",
-        *([facts.arch.name] if facts.arch else []),
-        *sorted({str(f["format"]) for f in facts.artifacts}),
-    ]
+    formats = sorted({str(file["format"]) for file in facts.artifacts})
+    tags = ["mobilevision", *([facts.arch.name] if facts.arch else []), *formats]
     return ModelCardData(
         model_name=facts.name,
         library_name="mobilevision",

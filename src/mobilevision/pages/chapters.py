@@ -153,17 +153,18 @@ class Chapter:
         return kind(row.block).color
 
 
-def chapter(facts: RunFacts, *, pictures: int) -> Chapter:
+def chapter(facts: RunFacts, *, pictures: int, looks: int) -> Chapter:
     """Everything a page says about a run.
 
     Args:
         facts: what the run holds.
         pictures: examples of right answers, and as many of wrong ones, at most.
+        looks: mistakes shown with where the network looked, at most.
     """
     listing, broken = _listing(facts)
     examples = facts.part("metrics").get("examples") or {}
     right, wrong = ([_example(each) for each in (examples.get(side) or [])[:pictures]] for side in ("right", "wrong"))
-    trusted = trust(facts)
+    trusted = trust(facts, looks=looks)
     undrawn = [Missing(f"The network cannot be drawn: {broken}.")] if broken else []
     return Chapter(
         facts=facts,

@@ -23,6 +23,7 @@ from mobilevision.tasks.figures import called, first_of, title
 
 TEMPLATES = Path(__file__).parent / "templates"
 THUMBNAILS = 240  # pictures in a page, some 4 kB each
+LOOKS = 40  # mistakes in a page, each three pictures of some 8 kB
 MOST = 18  # of them right, and as many wrong, in one run
 
 
@@ -47,7 +48,7 @@ def report(runs: Sequence[Run | str | Path], *, to: str | Path) -> Path:
         raise UsageError("there is no run to report on; give the folder of one")
     found = [read_facts(run) for run in ([runs] if isinstance(runs, Run | str | Path) else runs)]
     pictures = min(MOST, THUMBNAILS // (2 * max(1, len(found))))
-    chapters = [chapter(facts, pictures=pictures) for facts in found]
+    chapters = [chapter(facts, pictures=pictures, looks=LOOKS // len(found)) for facts in found]
     page = environment().get_template("report.html.jinja")
     text = page.render(
         title=_title(found),

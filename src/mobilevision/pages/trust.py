@@ -85,12 +85,17 @@ class Trust:
     places: str = ""
 
 
-def trust(facts: RunFacts) -> Trust:
-    """What a run's explain.json and robust.json tell; what is missing is named for classifiers alone."""
+def trust(facts: RunFacts, *, looks: int) -> Trust:
+    """What a run's explain.json and robust.json tell; what is missing is named for classifiers alone.
+
+    Args:
+        facts: what the run holds.
+        looks: mistakes to show at most.
+    """
     missing: list[Missing] = []
     explained, spoiled = (kept(facts, name, missing) for name in ASKED)
     return Trust(
-        looks=_read(lambda: _looks(facts, explained), "explain", facts, missing) or [],
+        looks=_read(lambda: _looks(facts, explained, looks), "explain", facts, missing) or [],
         sure=_read(lambda: _sure(explained), "explain", facts, missing),
         borne=_read(lambda: _borne(spoiled), "robust", facts, missing),
         missing=list(dict.fromkeys(missing)),
@@ -138,8 +143,8 @@ def _command(facts: RunFacts, name: str) -> str:
     return f"mobilevision eval {facts.quoted} --{name}"
 
 
-def _looks(facts: RunFacts, explained: Mapping[str, Any]) -> list[Look]:
-    mistakes = explained.get("mistakes") or []
+def _looks(facts: RunFacts, explained: Mapping[str, Any], most: int) -> list[Look]:
+    mistakes = (explained.get("mistakes") or [])[:most]
     return [_look(row, Preprocessing.read(facts.part("task")["preprocessing"])) for row in mistakes]
 
 

@@ -115,7 +115,7 @@ def from_folder(folder: Path, arch: Arch | None = None) -> Pretrained:
         return _configured(_json(folder / CONFIG), read_state(folder / TENSORS), arch, str(folder))
     run = Run.open(folder)
     facts = {"arch": json.loads(run.arch.to_json()), **run.read("task")}
-    return _ours(facts, read_state(run.best), arch, str(folder))
+    return replace(_ours(facts, read_state(run.best), arch, str(folder)), task=facts)
 
 
 def holds_model(folder: Path) -> bool:
