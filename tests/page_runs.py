@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from mobilevision.architecture import Arch
+from mobilevision.files import sha256
 from mobilevision.run import Run, environment
 from mobilevision.zoo.v2 import mobilenetv2
 
@@ -37,6 +38,7 @@ def make_run(folder: Path, *, labels: tuple[str, ...] = LABELS, arch: Arch | Non
     for epoch in range(1, epochs + 1):
         run.log(**_line(epoch, epochs, chance))
     run.write("metrics", _metrics(labels, confusion, _pictures(folder / "pictures", labels)))
+    explain(run, run.read("metrics"))
     artifact(run, "litert", ".tflite", 2.41)
     artifact(run, "onnx", ".onnx", 3.87)
     return run
@@ -63,6 +65,27 @@ def artifact(run: Run, format_: str, suffix: str, milliseconds: float) -> None:
     }
     run.artifacts.mkdir(exist_ok=True)
     (run.artifacts / f"{name}.json").write_text(json.dumps(facts))
+
+
+def explain(run: Run, metrics: dict[str, Any]) -> None:
+    """What `eval --explain --robust` leaves."""
+    rows = [[0.0, 0.4], [1.0, 0.2]]
+    mistakes = [row | {"said": rows, "true": {row["truth"]: rows[::-1]}} for row in metrics["examples"]["wrong"]]
+    bins = [{"low": 0.6, "high": 0.667, "count": 40, "sure": 0.64, "right": 0.8}]
+    bins += [{"low": 0.9, "high": 1.0, "count": 160, "sure": 0.93, "right": 0.99}]
+    side = {"ece": 0.083, "nll": 0.512, "bins": bins}
+    of = {"split": "validation", "count": 200}
+    fit = {"fitted_on": "validation", "fitted_count": 200, "temperature": 0.71, "at_bound": False}
+    calibration = of | fit | {"before": side, "after": side | {"ece": 0.012, "nll": 0.433}}
+    plain = {"top1": 0.93, "low": 0.886, "high": 0.958}
+    levels = [
+        {"strength": name, "level": 1 + i, "top1": 0.9 - 0.2 * i, "low": 0.85 - 0.2 * i, "high": 0.94 - 0.2 * i}
+        for i, name in enumerate(("mild", "medium", "strong"))
+    ]
+    damages = [{"name": name, "unit": "steps", "levels": levels} for name in ("blur", "noise")]
+    weights = {"weights_sha256": sha256(run.best)}
+    run.write("explain", weights | {"calibration": calibration, "mistakes": mistakes})
+    run.write("robust", weights | of | {"seed": 0, "plain": plain, "damages": damages})
 
 
 def _confusion(n: int, chance: random.Random) -> list[list[int]]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from mobilevision.architecture import Arch
 from mobilevision.blocks import Classifier, Conv, Inverted
+from mobilevision.build import evaluate
 from mobilevision.cli.app import run as command
 from mobilevision.errors import InputError
 from mobilevision.network import Network
@@ -50,6 +51,15 @@ def test_a_run_beside_itself_differs_in_nothing(runs: tuple[Path, Path]) -> None
     assert facts["differs"] == []
     assert facts["accuracy"]["difference"] == facts["accuracy"]["low"] == facts["accuracy"]["high"] == 0
     assert facts["accuracy"]["lost"] == facts["accuracy"]["gained"] == []
+
+
+def test_what_was_explained_of_both_is_put_side_by_side(runs: tuple[Path, Path]) -> None:
+    evaluate(runs[0], explain=True, robust=True)
+    one = evaluate(runs[1], explain=True, robust=True)
+    rows = {row["name"]: row for row in compare(*runs)["scores"]}
+    assert rows["calibration error"]["second"] == one["explain"]["calibration"]["before"]["ece"]
+    assert rows["top1, strong noise"]["second"] == one["robust"]["damages"][1]["levels"][2]["top1"]
+    assert rows["top1, strong noise"]["first"] <= 1
 
 
 def test_what_differs_is_named_and_the_pictures_are_the_same(runs: tuple[Path, Path]) -> None:

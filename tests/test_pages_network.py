@@ -28,9 +28,10 @@ from mobilevision.blocks import (
 from mobilevision.cost import macs, params, walk
 from mobilevision.errors import UsageError
 from mobilevision.pages.picture import WIDTH, picture
-from mobilevision.pages.quantities import count, milliseconds, percent, seconds, size, wilson
+from mobilevision.pages.quantities import count, milliseconds, percent, seconds, size
 from mobilevision.pages.terminal import show
 from mobilevision.pages.words import OTHER, describe, kind
+from mobilevision.tasks.figures import wilson
 
 NAMES = ("mobilenetv1_025", "mobilenetv2_100", "mobilenetv3_large_100", "mobilenetv4_hybrid_medium", "emo_1m")
 

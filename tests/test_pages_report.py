@@ -11,7 +11,9 @@ import pytest
 
 from mobilevision.errors import InputError, UsageError
 from mobilevision.pages.report import report
-from page_runs import make_run
+from mobilevision.run import Run
+from mobilevision.zoo.v2 import mobilenetv2
+from page_runs import artifact, make_run
 
 EMPTY = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -175,6 +177,122 @@ def test_several_runs_are_compared_first_with_what_makes_it_unfair(tmp_path: Pat
     assert "did not see the same pictures" in text
     assert text.index("Side by side") < text.index('id="run-1"') < text.index('id="run-2"')
     assert Outline(text).open == []
+
+
+def test_where_it_looked_how_sure_it_is_and_what_it_bears_are_drawn(page: str) -> None:
+    outline = Outline(page)
+    captions = re.findall(r"<figcaption>for ([^<]+)</figcaption>", page)
+    assert captions[:2] == ["Bengal", "Egyptian cat"]  # what was said, then what is true
+    assert "the last map has 2 x 2 places" in page
+    drawn = [facts["aria-label"] for facts in outline.facts("svg")]
+    assert {"Reliability diagram", "Accuracy under damage"} <= set(drawn)
+    assert "temperature 0.71" in page
+    assert "the same ones, so that those with the temperature are too kind" in page
+    assert "85.0 to 94.0" in page
+
+
+def test_a_class_name_with_html_is_escaped_among_the_explanations(tmp_path: Path) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    text = report([make_run(tmp_path / "run", labels=(evil, "b", "c"))], to=tmp_path / "page.html").read_text()
+    assert "for &lt;img src=x onerror=alert(1)&gt;" in text
+    assert evil not in text
+
+
+@pytest.mark.parametrize("name", ["explain", "robust"])
+@pytest.mark.parametrize(
+    "text", ["{ not json", "[1, 2]", "null", '{"calibration": {"before": 3}, "plain": {}}', "gone"]
+)
+def test_a_broken_explanation_is_told_with_what_makes_it_anew(tmp_path: Path, name: str, text: str) -> None:
+    run, file = make_run(tmp_path / "run"), tmp_path / "run" / f"{name}.json"
+    if text == "gone":
+        file.unlink()
+    else:
+        weights = run.read(name)["weights_sha256"]
+        file.write_text(text.replace('{"cal', f'{{"weights_sha256": "{weights}", "cal'))
+    page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert f"mobilevision eval {run.folder} --{name}" in page
+    assert "mobilenetv2_100_fp32.tflite" in page
+
+
+def test_an_explanation_of_other_weights_is_not_shown(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    run.best.write_bytes(b"trained again")
+    page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "explain.json is of other weights" in page
+    assert "robust.json is of other weights" in page
+    assert "How sure it may be" not in page
+
+
+def test_a_run_without_weights_or_artifacts_says_both_and_shows_the_rest(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    run.best.unlink()
+    shutil.rmtree(run.artifacts)
+    page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "There are no weights" in page
+    assert "No file for a phone has been exported" in page
+    assert "What was taken for what" in page
+
+
+def test_other_tasks_are_not_asked_for_explanations_they_cannot_give(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    run.write("task", run.read("task") | {"task": "detect"})
+    for name in ("explain", "robust"):
+        (run.folder / f"{name}.json").unlink()
+    assert "--explain" not in report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def three_runs(folder: Path) -> list[Run]:
+    """A quick one, a good one, and one that is slower than the good one and worse."""
+    widths = {"quick": 0.5, "good": 1.0, "poor": 1.4}
+    runs = [make_run(folder / name, arch=mobilenetv2(width)) for name, width in widths.items()]
+    for run, top1, milliseconds in zip(runs, (0.80, 0.95, 0.70), (1.0, 2.0, 3.0), strict=True):
+        run.write("metrics", run.read("metrics") | {"top1": top1, "count": 1000})
+        artifact(run, "litert", ".tflite", milliseconds)
+        for file in run.artifacts.glob("*.json"):
+            file.write_text(json.dumps(json.loads(file.read_text()) | {"bytes": int(1e6 * milliseconds)}))
+    return runs
+
+
+def test_several_runs_stand_on_fronts_and_the_beaten_are_named(tmp_path: Path) -> None:
+    text = report(three_runs(tmp_path), to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert Outline(text).open == []
+    assert "Not beaten: quick, good." in text
+    assert "<strong>poor</strong> is beaten by quick, good</li>" in text
+    for what in ("measured time", "size", "MACs"):
+        assert f"Top-1 against {what}" in text
+
+
+def test_a_page_of_twenty_runs_stays_below_three_megabytes(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    size = report([run] * 20, to=tmp_path / "page.html").stat().st_size
+    assert size < 3e6
+
+
+def test_only_runs_that_were_measured_alike_stand_on_a_front(tmp_path: Path) -> None:
+    runs = three_runs(tmp_path)
+    runs[2].write("data", runs[2].read("data") | {"digest": "f" * 64})
+    text = report(runs, to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "by the same figure: poor." in text
+    assert "<strong>poor</strong>" not in text
+
+
+def test_times_of_different_machines_are_not_put_on_one_front(tmp_path: Path) -> None:
+    runs = three_runs(tmp_path)
+    for number, run in enumerate(runs):
+        for file in run.artifacts.glob("*.json"):
+            facts = json.loads(file.read_text())
+            facts["timing"]["machine"] = f"machine {number}"
+            file.write_text(json.dumps(facts))
+    text = report(runs, to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "against measured time" not in text
+    assert "Top-1 against size" in text
+
+
+def test_runs_of_one_name_are_told_apart_on_a_front(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / folder / "run", arch=mobilenetv2(width)) for folder, width in (("a", 0.5), ("b", 1.0))]
+    runs[1].write("metrics", runs[1].read("metrics") | {"top1": 0.5})
+    text = report(runs, to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert f"<strong>{runs[1].folder}</strong> is beaten by {runs[0].folder}" in text
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -18,8 +18,11 @@ from mobilevision.deploy.exporting import export, export_each, file_name
 from mobilevision.deploy.formats import SUFFIXES, find_format, find_precision, format_of, wanted
 from mobilevision.deploy.load import load
 from mobilevision.errors import InputError, UsageError
-from mobilevision.models import create_model
+from mobilevision.files import sha256
+from mobilevision.models import Model, create_model
 from mobilevision.network import Network
+from mobilevision.pages.card import write_card
+from mobilevision.pages.explain import Pictures, classifier_of, explained, spoiled
 from mobilevision.pages.report import report
 from mobilevision.run import Run
 from mobilevision.tasks.base import Task
@@ -104,6 +107,7 @@ def build(
         export_each(files, lambda name, number: finish(run, name, precision=number, say=say))
     finally:
         report([run.folder], to=run.folder / "report.html")
+        write_card(run)
     return run
 
 
@@ -161,7 +165,9 @@ def starting(arch: str | Arch, outputs: int, *, task: str, weights: str | None, 
     return network
 
 
-def evaluate(source: str | Path, data: str | Path | None = None) -> dict[str, Any]:
+def evaluate(
+    source: str | Path, data: str | Path | None = None, *, explain: bool = False, robust: bool = False
+) -> dict[str, Any]:
     """Measure a run or an exported file on pictures it was not trained on.
 
     On the data of the run these are the test pictures, or without any the validation pictures, and what a run folder
@@ -170,12 +176,37 @@ def evaluate(source: str | Path, data: str | Path | None = None) -> dict[str, An
     Args:
         source: the folder of a run, or an exported file.
         data: what to measure on; None takes the data of the run that `source` is, or lies in.
+        explain: also tell of a run where the network looked when it was wrong, and whether it is as often right as it
+            is sure; adds "explain", which a run keeps in explain.json.
+        robust: also measure on blurred, noisy, compressed and turned pictures; adds "robust", kept in robust.json.
 
     Raises:
-        UsageError: if there is no such source, or a file lies in no run and there is no data.
+        UsageError: if there is no such source, or a file lies in no run and there is no data, or what is asked for
+            beside the measure cannot be told of this network.
         InputError: if the data is no longer what the run was trained on, or has other labels.
     """
-    model, run = load(source), _run_of(Path(source))
+    model = load(source)
+    if explain or robust:
+        classifier_of(model, source, to_explain=explain)
+    run, kept, pictures = _judged(model, source, data)
+    metrics = measure(
+        model.network, pictures.told, task=pictures.task, preprocessing=model.preprocessing, split=pictures.split
+    )
+    facts = {"metrics": metrics}
+    if explain:
+        facts["explain"] = explained(model, pictures, metrics["examples"]["wrong"])
+    if robust:
+        facts["robust"] = spoiled(model, pictures)
+    if run is not None and kept:
+        weights = {"weights_sha256": sha256(run.best)}
+        for name, part in facts.items():
+            run.write(name, part if name == "metrics" else weights | part)
+    return metrics | {name: part for name, part in facts.items() if name != "metrics"}
+
+
+def _judged(model: Model, source: str | Path, data: str | Path | None) -> tuple[Run | None, bool, Pictures]:
+    """The run, whether what is found out belongs into it, and the pictures to find it out on."""
+    run = _run_of(Path(source))
     own = run is not None and (data is None or str(data) == run.read("data")["source"])
     if run is not None and own:
         split, task, found = "", model.task, _own_data(run, model.task)
@@ -185,16 +216,9 @@ def evaluate(source: str | Path, data: str | Path | None = None) -> dict[str, An
     else:
         raise UsageError(f"{source} lies in no run, so its data is not known; give the data to measure on")
     split = split or ("test" if found.test else "validation")
-    metrics = measure(
-        model.network,
-        _samples(found, split),
-        task=task,
-        preprocessing=model.preprocessing,
-        split=split,
-    )
-    if run is not None and own and _is_run(Path(source)):
-        run.write("metrics", metrics)
-    return metrics
+    fit = "validation" if split == "test" and found.validation else split
+    pictures = Pictures(task, split, _samples(found, split), fit, _samples(found, fit))
+    return run, own and _is_run(Path(source)), pictures
 
 
 def finish(run: Run, to: str, *, precision: str, say: Say = tell) -> Artifact:

@@ -18,13 +18,13 @@ from mobilevision.data.pictures import find_pictures, open_picture
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import InputError, UsageError
 from mobilevision.network import Features, Network
-from mobilevision.run import Run
 from mobilevision.tasks.base import Task, Told
 from mobilevision.tasks.catalog import read_task, task_of
 from mobilevision.weights.load import load_weights_
-from mobilevision.weights.pretrained import HUB, Pretrained, from_file, from_folder, from_hub
+from mobilevision.weights.pretrained import HUB, Pretrained, from_file, from_folder, from_hub, holds_model
 from mobilevision.weights.pretrained import pretrained as pretrained_for
 from mobilevision.weights.published import find
+from mobilevision.weights.save import save_model
 
 Picture = str | Path | Image.Image
 Named = tuple[str, Image.Image]
@@ -73,7 +73,8 @@ def create_model(
     have no names) and its `preprocessing` (None, if pictures cannot have so many channels).
 
     Args:
-        name: a network's name, also with a tag as in "mobilenetv2_100.ra_in1k"; "hf-hub:owner/name"; or an `Arch`.
+        name: a network's name, also with a tag as in "mobilenetv2_100.ra_in1k"; "hf-hub:owner/name"; the folder of a
+            run or of `save_pretrained`; or an `Arch`.
         pretrained: True for the usual published weights, a tag of others, a file of weights under our own, timm's,
             torchvision's or EMO's names, the folder of a run, or "hf-hub:owner/name".
         num_classes: how many scores; 0 gives the embedding; None as the weights have it, else 1000.
@@ -109,6 +110,18 @@ class Model:
     task: Task
     labels: tuple[str, ...]
     preprocessing: Preprocessing
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, *, weights: str | Path | None = None) -> Model:
+        """What `save_pretrained` wrote, from its folder or from "hf-hub:owner/name"; see `open_model`."""
+        return open_model(source, weights=weights)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write config.json and model.safetensors, as a repository of the hub holds them.
+
+        What comes back out of them, by `from_pretrained`, `mobilevision.load` or `create_model`, predicts the same.
+        """
+        return save_model(self.network, folder, self.task.facts())
 
     def predict(self, source: Picture | Sequence[Picture], *, topk: int | None = None) -> Told | list[Told]:
         """What the network says of a picture, or of each of several.
@@ -170,8 +183,8 @@ def open_model(source: str | Path, *, weights: str | Path | None = None) -> Mode
     """What predicts, from a run or from a model's name.
 
     Args:
-        source: the folder of a run or of `save_model`; a .safetensors file of ours; "hf-hub:owner/name"; or the name of
-            a network, with the usual published weights unless `weights` names others.
+        source: the folder of a run or of `save_pretrained`; a .safetensors file of ours; "hf-hub:owner/name"; or the
+            name of a network, with the usual published weights unless `weights` names others.
         weights: a tag, file, folder or repository to take instead of the usual weights or of the run's best.
 
     Raises:
@@ -179,10 +192,12 @@ def open_model(source: str | Path, *, weights: str | Path | None = None) -> Mode
         InputError: if they cannot be read or do not fit each other.
         MissingError: if they are published but neither here nor within reach.
     """
-    path = Path(source)
+    name, path = str(source), Path(source)
     if path.exists():
-        return _opened_path(path, weights)
-    network = create_model(str(source), pretrained=weights or True)
+        return _opened_model(from_folder(path) if path.is_dir() else from_file(path), weights)
+    if name.startswith(HUB):
+        return _opened_model(from_hub(name), weights)
+    network = create_model(name, pretrained=weights or True)
     if network.outputs == 0:
         raise InputError(f"the weights of {source} have no scores; fine-tune them with classes of your own first")
     task = task_of(network.arch, network.labels)
@@ -203,8 +218,8 @@ def _found(name: str | Arch, which: bool | str | Path) -> tuple[Pretrained | Non
     """The weights that are asked for, if any, and the architecture."""
     if isinstance(name, Arch):
         return (pretrained_for(name, which) if which else None), name
-    if name.startswith(HUB):
-        found = from_hub(name)
+    if name.startswith(HUB) or holds_model(Path(name)):
+        found = from_hub(name) if name.startswith(HUB) else from_folder(Path(name))
         return (pretrained_for(found.arch, name if which is True else which) if which else None), found.arch
     base, _, tag = name.partition(".")
     arch = zoo.arch(base)
@@ -213,15 +228,18 @@ def _found(name: str | Arch, which: bool | str | Path) -> tuple[Pretrained | Non
     return (pretrained_for(arch, tag if tag and which is True else which) if which else None), arch
 
 
-def _opened_path(path: Path, weights: str | Path | None) -> Model:
-    """The model of a folder or file, with other weights if they are named."""
-    found = from_folder(path) if path.is_dir() else from_file(path)
+def _opened_model(found: Pretrained, weights: str | Path | None) -> Model:
+    """The model of what was found in a folder, a file or a repository, with other weights if they are named."""
     state = pretrained_for(found.arch, weights).state if weights else found.state
     labels = found.labels or _numbers(found.classes)
+    if not labels:
+        raise InputError(
+            f"the weights of {found.arch.name} have no scores; fine-tune them with classes of your own first"
+        )
     network = Network(found.arch, len(labels), channels=found.preprocessing.channels)
     network.labels, network.preprocessing = labels, found.preprocessing
     load_weights_(network, state)
-    task = read_task(Run.open(path).read("task")) if (path / "task.json").is_file() else task_of(found.arch, labels)
+    task = read_task(found.task) if found.task else task_of(found.arch, labels)
     return Model(network.eval(), task, labels, found.preprocessing)
 
 

@@ -3,7 +3,8 @@
 arch.json task.json recipe.json data.json environment.json   what was asked for, of what, where
 log.jsonl                                                     one line an epoch
 best.safetensors last/                                        weights, and what resuming needs
-metrics.json artifacts/ report.html                           what came out
+metrics.json artifacts/ report.html README.md                 what came out
+explain.json robust.json                                      the same of where it looked, how sure, what it bears
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from mobilevision.cli.linting import lint
 from mobilevision.cli.looking import check, list_networks, show
 from mobilevision.cli.making import build, export
 from mobilevision.cli.options import Version
+from mobilevision.cli.pushing import push
 from mobilevision.cli.roofing import roofline
 from mobilevision.cli.searching import SEARCHES
 from mobilevision.cli.tabling import suggest, table
@@ -45,6 +46,7 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "find": find,
     "report": report,
     "compare": compare,
+    "push": push,
     "roofline": roofline,
     "table": table,
     "suggest": suggest,

@@ -7,18 +7,25 @@ import typer
 
 from mobilevision.cli.answer import Answer
 from mobilevision.cli.options import RunOrFile, Weights, words
-from mobilevision.cli.words import told_metrics
+from mobilevision.cli.words import told_explained, told_metrics, told_robust
 
 
 def evaluate(
     source: RunOrFile,
     data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="Default: the data of the run.")] = None,
+    *,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also tell where a run looked when it was wrong, and how sure it may be.")
+    ] = False,
+    robust: Annotated[
+        bool, typer.Option("--robust", help="Also measure on blurred, noisy, compressed and turned pictures.")
+    ] = False,
 ) -> Answer:
     """Measure a run or an exported file on pictures it was not trained on: its scores, and those of every class."""
     from mobilevision.build import evaluate as measure
 
-    metrics = measure(source, data)
-    return Answer(metrics, told_metrics(metrics))
+    metrics = measure(source, data, explain=explain, robust=robust)
+    return Answer(metrics, "\n".join([told_metrics(metrics), *told_explained(metrics), *told_robust(metrics)]))
 
 
 def predict(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mobilevision.tasks.figures import NAMES, headline, share_of
@@ -42,6 +42,27 @@ def told_metrics(metrics: Mapping[str, Any]) -> str:
             *(f"  {row['label']:<24}    none" for row, share in rows if share is None),
         ]
     )
+
+
+def told_explained(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """How sure a network may be, in a line; none if that was not asked."""
+    if found := metrics.get("explain"):
+        facts = found["calibration"]
+        before, after = facts["before"], facts["after"]
+        yield (
+            f"calibration error {before['ece']:.1%}, loss {before['nll']:.4f}; with temperature "
+            f"{facts['temperature']:.3g} of the {facts['fitted_on']} pictures {after['ece']:.1%} and {after['nll']:.4f}"
+        )
+        yield f"looked at {len(found['mistakes'])} mistakes: see the report"
+
+
+def told_robust(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """The accuracy on spoiled pictures, a line for each damage; none if that was not asked."""
+    for damage in metrics.get("robust", {}).get("damages", ()):
+        levels = ", ".join(
+            f"{one['strength']} {one['top1']:.1%} ({one['low']:.1%} to {one['high']:.1%})" for one in damage["levels"]
+        )
+        yield f"  {damage['name']:<24} {levels}"
 
 
 def told_file(facts: Mapping[str, Any]) -> str:

@@ -71,6 +71,10 @@ class Preprocessing:
         Returns:
             float32. Shape: (channels, height, width).
         """
+        return self.normalized(self.framed(image))
+
+    def framed(self, image: Image.Image) -> Image.Image:
+        """The part of a picture that the network sees, resized and cut to `size`, before it is scaled."""
         picture = self.channelled(image)
         resized = F.resize(
             picture,
@@ -78,7 +82,8 @@ class Preprocessing:
             interpolation=INTERPOLATIONS[self.interpolation],
             antialias=True,
         )
-        return self.normalized(F.center_crop(resized, list(self.size)))
+        cut: Image.Image = F.center_crop(resized, list(self.size))
+        return cut
 
     def covering(self, height: int, width: int) -> tuple[int, int]:
         """The height and width to resize a picture of that height and width to, before the crop."""
@@ -93,7 +98,11 @@ class Preprocessing:
 
     def normalized(self, image: Image.Image) -> Tensor:
         """Pixels to 0..1, then less the mean and divided by the std. Shape: (channels, image height, image width)."""
-        scaled = F.to_dtype(F.pil_to_tensor(image), torch.float32, scale=True)
+        return self.scaled(F.pil_to_tensor(image))
+
+    def scaled(self, pixels: Tensor) -> Tensor:
+        """The same of pixels as bytes. Shape: (..., channels, height, width), both."""
+        scaled = F.to_dtype(pixels, torch.float32, scale=True)
         normalized: Tensor = F.normalize(scaled, list(self.mean), list(self.std))
         return normalized
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
@@ -17,8 +16,9 @@ from mobilevision.pages.picture import picture
 from mobilevision.pages.scenes import Shown, shown_scenes
 from mobilevision.pages.terminal import Listing, show
 from mobilevision.pages.thumbnails import thumbnail
+from mobilevision.pages.trust import Trust, trust
 from mobilevision.pages.words import describe, kind
-from mobilevision.tasks.figures import COUNTED, HEADLINES, NAMES, first_of, title
+from mobilevision.tasks.figures import COUNTED, HEADLINES, NAMES, first_of, title, wilson
 
 
 class Figure(NamedTuple):
@@ -84,6 +84,7 @@ class Chapter:
         right: examples.
         wrong: examples, the surest mistakes first.
         scenes: pictures with boxes or masks, drawn.
+        trust: how far it may be trusted.
         missing: what is not there.
     """
 
@@ -96,6 +97,7 @@ class Chapter:
     right: list[Example]
     wrong: list[Example]
     scenes: list[Shown]
+    trust: Trust
     missing: list[Missing]
 
     @property
@@ -151,17 +153,19 @@ class Chapter:
         return kind(row.block).color
 
 
-def chapter(facts: RunFacts, *, pictures: int) -> Chapter:
+def chapter(facts: RunFacts, *, pictures: int, looks: int) -> Chapter:
     """Everything a page says about a run.
 
     Args:
         facts: what the run holds.
         pictures: examples of right answers, and as many of wrong ones, at most.
+        looks: mistakes shown with where the network looked, at most.
     """
     listing, broken = _listing(facts)
     examples = facts.part("metrics").get("examples") or {}
     right, wrong = ([_example(each) for each in (examples.get(side) or [])[:pictures]] for side in ("right", "wrong"))
-    missing = [*facts.missing, *([Missing(f"The network cannot be drawn: {broken}.")] if broken else [])]
+    trusted = trust(facts, looks=looks)
+    undrawn = [Missing(f"The network cannot be drawn: {broken}.")] if broken else []
     return Chapter(
         facts=facts,
         figures=_figures(facts, listing),
@@ -172,7 +176,8 @@ def chapter(facts: RunFacts, *, pictures: int) -> Chapter:
         right=right,
         wrong=wrong,
         scenes=shown_scenes(facts.part("metrics"), facts.labels),
-        missing=missing + _unfinished(facts),
+        trust=trusted,
+        missing=[*facts.missing, *trusted.missing, *undrawn, *_unfinished(facts)],
     )
 
 
@@ -220,7 +225,7 @@ def _accuracy(metrics: dict[str, Any]) -> list[Figure]:
     of = f"{count} {metrics.get('split', '')} pictures".replace("  ", " ")
     if name not in COUNTED:
         return [Figure(title(name), quantities.percent(metrics[name]), of)]
-    low, high = quantities.wilson(metrics[name], count)
+    low, high = wilson(metrics[name], count)
     return [Figure(title(name), quantities.percent(metrics[name]), f"{interval(low, high)} (95 %), {of}")]
 
 
@@ -280,5 +285,5 @@ def _unfinished(facts: RunFacts) -> list[Missing]:
     wanted, done = facts.part("recipe").get("epochs"), len(facts.history)
     if not done or not isinstance(wanted, int) or done >= wanted:
         return []
-    command = f"mobilevision train DATA --out {shlex.quote(str(facts.folder))}"
+    command = f"mobilevision train DATA --out {facts.quoted}"
     return [Missing(f"The training stopped after {done} of {wanted} epochs.", command)]

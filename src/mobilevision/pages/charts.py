@@ -113,11 +113,15 @@ class _Plane:
 
 
 def _legend(root: Element, names: Sequence[str]) -> None:
-    x = LEFT
+    x, y = LEFT, 15.0
     for number, name in enumerate(names):
-        add(root, "rect", {"x": x, "y": 8, "width": 14, "height": 4, "rx": 2, "fill": COLORS[number % len(COLORS)]})
-        add(root, "text", {"x": x + 19, "y": 15, "font-size": 12.5}, name)
-        x += 36 + text_width(name, 12.5)
+        wide = 19 + text_width(name, 12.5)
+        if x > LEFT and x + wide > WIDTH:
+            x, y = LEFT, y + 14  # there is room for a second row
+        color = COLORS[number % len(COLORS)]
+        add(root, "rect", {"x": x, "y": y - 7, "width": 14, "height": 4, "rx": 2, "fill": color})
+        add(root, "text", {"x": x + 19, "y": y, "font-size": 12.5}, name)
+        x += wide + 17
 
 
 def _told(series: Sequence[Series], form: Callable[[float], str]) -> str:

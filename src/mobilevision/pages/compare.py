@@ -15,6 +15,7 @@ from mobilevision.deploy.rounded import open_run
 from mobilevision.errors import InputError
 from mobilevision.models import Model
 from mobilevision.pages.facts import RunFacts, read_facts
+from mobilevision.pages.trust import kept
 from mobilevision.tasks.catalog import data_of
 from mobilevision.tasks.classify import Classify
 from mobilevision.tasks.figures import HEADLINES
@@ -85,6 +86,18 @@ def _scores(first: RunFacts, second: RunFacts) -> Iterator[dict[str, Any]]:
     for name in HEADLINES:
         if name in here and name in there:
             yield {"name": name, "first": here[name], "second": there[name]}
+    sure, other = _trusted(first), _trusted(second)
+    for name in sure:
+        if name in other:
+            yield {"name": name, "first": sure[name], "second": other[name]}
+
+
+def _trusted(facts: RunFacts) -> dict[str, float]:
+    """The calibration error, and the accuracy under the strongest of each damage, of a run that tells them."""
+    explained, spoiled = (kept(facts, name, []) for name in ("explain", "robust"))
+    error = {"calibration error": explained["calibration"]["before"]["ece"]} if explained else {}
+    strongest = {one["name"]: one["levels"][-1] for one in (spoiled["damages"] if spoiled else [])}
+    return error | {f"top1, {level['strength']} {name}": level["top1"] for name, level in strongest.items()}
 
 
 def _accuracy(first: RunFacts, second: RunFacts, source: str | Path | None) -> dict[str, Any] | None:

@@ -50,6 +50,11 @@ class RunFacts:
         """What the run is called: its folder's name."""
         return self.folder.resolve().name
 
+    @property
+    def quoted(self) -> str:
+        """The run's folder as a shell takes it."""
+        return shlex.quote(str(self.folder))
+
     def part(self, name: str) -> dict[str, Any]:
         """One of the parts; empty if it is not there."""
         return self.parts.get(name, {})

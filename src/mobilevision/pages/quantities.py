@@ -1,9 +1,8 @@
-"""Numbers as people read them: counts, bytes, shares, milliseconds, and how sure a measured share is."""
+"""Numbers as people read them: counts, bytes, shares, milliseconds."""
 
 import math
 
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
-NORMAL_95 = 1.959964  # standard deviations that hold 95 % of a normal distribution
 
 
 def count(value: float) -> str:
@@ -38,19 +37,6 @@ def seconds(value: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share that was measured on `n` pictures, by Wilson's score.
-
-    It stays within 0..1 and is honest for small `n` and for shares near 0 and 1.
-    """
-    if n < 1:
-        return 0.0, 1.0
-    z2 = NORMAL_95**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    reach = NORMAL_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def _three(value: float) -> str:

@@ -16,12 +16,14 @@ from mobilevision.pages import quantities
 from mobilevision.pages.chapters import chapter
 from mobilevision.pages.charts import Series, curves
 from mobilevision.pages.facts import RunFacts, read_facts
+from mobilevision.pages.fronts import fronts_of
 from mobilevision.pages.terminal import shape_text
 from mobilevision.run import Run
 from mobilevision.tasks.figures import called, first_of, title
 
 TEMPLATES = Path(__file__).parent / "templates"
 THUMBNAILS = 240  # pictures in a page, some 4 kB each
+LOOKS = 40  # mistakes in a page, each three pictures of some 8 kB
 MOST = 18  # of them right, and as many wrong, in one run
 
 
@@ -46,12 +48,13 @@ def report(runs: Sequence[Run | str | Path], *, to: str | Path) -> Path:
         raise UsageError("there is no run to report on; give the folder of one")
     found = [read_facts(run) for run in ([runs] if isinstance(runs, Run | str | Path) else runs)]
     pictures = min(MOST, THUMBNAILS // (2 * max(1, len(found))))
-    chapters = [chapter(facts, pictures=pictures) for facts in found]
+    chapters = [chapter(facts, pictures=pictures, looks=LOOKS // len(found)) for facts in found]
     page = environment().get_template("report.html.jinja")
     text = page.render(
         title=_title(found),
         chapters=chapters,
         compared=_compared(found) if len(found) > 1 else "",
+        fronts=fronts_of(chapters),
         notes=_notes(found),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),

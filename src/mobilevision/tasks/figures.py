@@ -1,5 +1,6 @@
-"""The figures of tasks as people call them. Nothing here imports torch."""
+"""The figures of tasks as people call them, and how sure a measured share is. Nothing here imports torch."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,9 @@ SHARES = ("recall1", "map50", "iou", "accuracy")
 """What tells best how well a class is known; of a row of `per_class` the first that it holds."""
 
 
+NORMAL_95 = 1.959964  # standard deviations that hold 95 % of a normal distribution
+
+
 def headline(metrics: Mapping[str, Any]) -> str:
     """The figures that a task is known by, in one line: "top-1 91.2%, top-5 99.0%"."""
     return ", ".join(f"{NAMES[name]} {metrics[name]:.1%}" for name in HEADLINES if name in metrics)
@@ -53,3 +57,16 @@ def share_of(row: Mapping[str, Any]) -> float | None:
     """How well a class is known, 0 to 1; None where there is nothing of it."""
     value = row.get(next((name for name in SHARES if name in row), ""))
     return value if isinstance(value, int | float) else None
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share that was measured on `n` pictures, by Wilson's score.
+
+    It stays within 0..1 and is honest for small `n` and for shares near 0 and 1.
+    """
+    if n < 1:
+        return 0.0, 1.0
+    z2 = NORMAL_95**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    reach = NORMAL_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return max(0.0, middle - reach), min(1.0, middle + reach)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,14 @@ class Pretrained:
         state: the tensors, under whatever names.
         preprocessing: how pictures must be prepared.
         labels: names of the classes; empty if they are not known.
+        task: the facts of what the network is asked to do; empty if they are not known.
     """
 
     arch: Arch
     state: State
     preprocessing: Preprocessing
     labels: tuple[str, ...] = ()
+    task: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def classes(self) -> int:
@@ -113,7 +115,12 @@ def from_folder(folder: Path, arch: Arch | None = None) -> Pretrained:
         return _configured(_json(folder / CONFIG), read_state(folder / TENSORS), arch, str(folder))
     run = Run.open(folder)
     facts = {"arch": json.loads(run.arch.to_json()), **run.read("task")}
-    return _ours(facts, read_state(run.best), arch, str(folder))
+    return replace(_ours(facts, read_state(run.best), arch, str(folder)), task=facts)
+
+
+def holds_model(folder: Path) -> bool:
+    """Whether `from_folder` would find something there: a run, or what `save_model` left."""
+    return (folder / CONFIG).is_file() or (folder / "arch.json").is_file()
 
 
 def from_hub(name: str, arch: Arch | None = None) -> Pretrained:
@@ -162,7 +169,7 @@ def _ours(facts: Mapping[str, Any], state: State, arch: Arch | None, source: str
         raise InputError(f"the facts of {source} are not whole: they lack {error}") from error
     arch = replace(arch or made, eps=made.eps, padding=made.padding)
     preprocessing = Preprocessing.read(prepared) if prepared else Preprocessing((made.size, made.size))
-    return Pretrained(arch, state, preprocessing, labels)
+    return Pretrained(arch, state, preprocessing, labels, facts if "task" in facts else {})
 
 
 def _timms(config: Mapping[str, Any], state: State, arch: Arch | None, source: str) -> Pretrained:

@@ -1,0 +1,54 @@
+"""A report in a real browser: no error in the console, and nothing wider than the window."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobilevision.pages.report import report
+from page_runs import make_run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    reason = "playwright is not installed; run: pip install playwright && playwright install chromium"
+    api = pytest.importorskip("playwright.sync_api", reason=reason)
+    with api.sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        path = own if Path(own).is_file() else shutil.which("chromium") or shutil.which("google-chrome")
+        if path is None:
+            pytest.skip("there is no Chromium; run: playwright install chromium")
+        with playwright.chromium.launch(executable_path=path) as opened:
+            yield opened
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    long = ("<b>bold</b>", "an_extremely_long_name_of_a_class_without_any_space_in_it_at_all", "c")
+    one, evil = make_run(folder / "one"), make_run(folder / "evil", labels=long)
+    many = make_run(folder / "many", labels=tuple(f"class {i}" for i in range(1000)))
+    named = {"one": [one], "evil": [evil], "many": [many], "several": [one, evil, many]}
+    return {name: report(runs, to=folder / f"{name}.html") for name, runs in named.items()}
+
+
+@pytest.mark.parametrize("name", ["one", "evil", "many", "several"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_page_opens_without_an_error_and_fits_the_window(
+    browser: Any, pages: dict[str, Path], name: str, scheme: str, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
+    page.goto(pages[name].as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert said == []
+    page.close()
