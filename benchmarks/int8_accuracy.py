@@ -40,6 +40,7 @@ from mobilevision.deploy.quantize import (
     readable,
     run_data,
 )
+from mobilevision.deploy.ranges import USUAL
 from mobilevision.deploy.rounded import is_rounded, open_run
 from mobilevision.files import write_json
 from mobilevision.models import create_model
@@ -82,7 +83,7 @@ def read_options() -> argparse.Namespace:
     qat.set_defaults(measure=of_qat)
     for verb in (photographs, run, qat):
         verb.add_argument("--to", default="litert,onnx,executorch")
-        verb.add_argument("--ranges", default="mse")
+        verb.add_argument("--ranges", default=USUAL)
         verb.add_argument("--plain", action="store_true", help="no equalization and no bias correction")
         verb.add_argument("--out", type=Path, default=Path("int8_accuracy.json"))
     return parser.parse_args()
@@ -163,7 +164,7 @@ def agreement(one: Array, other: Array) -> float:
 
 def kind(options: argparse.Namespace) -> str:
     plain = "/plain" if options.plain else ""
-    return plain if options.ranges == "mse" else f"/{options.ranges}{plain}"
+    return plain if options.ranges == USUAL else f"/{options.ranges}{plain}"
 
 
 def picture_sets(data: Path, preprocessing: Preprocessing) -> dict[str, tuple[Tensor, Tensor]]:

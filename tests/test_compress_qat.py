@@ -19,7 +19,17 @@ from mobilevision.deploy.prepare import deployable
 from mobilevision.deploy.proof import torch_scores
 from mobilevision.deploy.ranges import Mark, Rounding, marks, minmax, mse, told
 from mobilevision.deploy.rounded import open_run, rebuilt
-from mobilevision.deploy.rounding import RoundedMap, RoundedNetwork, exact_maps, maps_of, rounded_network, settle_
+from mobilevision.deploy.rounding import (
+    CONVOLUTIONS,
+    RoundedMap,
+    RoundedNetwork,
+    RoundedWeight,
+    exact_maps,
+    maps_of,
+    prepared,
+    rounded_network,
+    settle_,
+)
 from mobilevision.deploy.runtime import open_file, scores
 from mobilevision.deploy.simulate import rounded
 from mobilevision.errors import InputError, MissingError, UsageError
@@ -53,6 +63,25 @@ def test_a_network_with_its_rounding_off_computes_the_same(name: str) -> None:
             part.enable_fake_quant(False)
     with torch.no_grad():
         assert torch.allclose(inside(x), network(x), rtol=0, atol=1e-5 * network(x).abs().max().item())
+
+
+class Padded(nn.Module):
+    """A convolution that reads a padded map, as EMO's attention does where windows do not divide it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 5, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.second(nn.functional.pad(self.first(x), (0, 3, 0, 3)))
+        return scores
+
+
+def test_a_convolution_with_rounded_weights_reads_a_rounded_map_also_behind_a_pad() -> None:
+    program = prepared(Padded(), (3, 4, 4), one=True)
+    convolutions = [node for node in program.graph.nodes if node.target in CONVOLUTIONS]
+    read = [program.get_submodule(str(source.target)) for node in convolutions for source in node.args[:2]]
+    assert [type(part) for part in read] == [RoundedMap, RoundedWeight] * 2
 
 
 def test_every_map_and_every_weight_lies_on_its_grid() -> None:

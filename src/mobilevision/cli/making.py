@@ -76,6 +76,9 @@ def export(
     precision: Precisions = "fp32,int8",
     floor: Annotated[float, typer.Option(help="Points of accuracy that an int8 file may lose.")] = 1.0,
     calibrate: Annotated[int, typer.Option(metavar="N", help="Training pictures that tell int8's ranges.")] = 128,
+    ranges: Annotated[
+        str, typer.Option(help="How they tell them: all that was seen (minmax), percentile, or least squares (mse).")
+    ] = "minmax",
     mask_size: Annotated[
         str, typer.Option(metavar="input|8", help="Masks of input size, or scores for each 8 x 8 pixels (4, 16, 32).")
     ] = "input",
@@ -92,6 +95,6 @@ def export(
     files, left_out = wanted(words(to), words(precision))
     for line in left_out:
         tell(line)
-    one = partial(write, opened, floor=floor, calibrate=calibrate, max_mb=max_mb, mask_size=mask_size)
+    one = partial(write, opened, floor=floor, calibrate=calibrate, ranges=ranges, max_mb=max_mb, mask_size=mask_size)
     made = [each.facts for each in export_each(files, lambda name, number: timed(one(name, precision=number)))]
     return Answer(made, "\n".join(map(told_file, made)))

@@ -18,6 +18,7 @@ from mobilevision.deploy.masks import INPUT, check_masks
 from mobilevision.deploy.measured import EXACT, JUDGED, MeasuredProof, measured
 from mobilevision.deploy.proof import Pictures, Proof, proof_pictures, side_by_side, weigh
 from mobilevision.deploy.quantize import IntegerProof, Quantization, integers, refuse, run_data
+from mobilevision.deploy.ranges import USUAL
 from mobilevision.deploy.rounded import is_rounded, open_run
 from mobilevision.errors import ShortfallError, UsageError
 from mobilevision.files import sha256, size, write_text
@@ -34,7 +35,7 @@ def export(
     max_mb: float | None = None,
     floor: float = 1.0,
     calibrate: int = 128,
-    ranges: str = "mse",
+    ranges: str = USUAL,
     mask_size: str = INPUT,
     seconds: float = 900,
 ) -> Artifact:
@@ -52,7 +53,7 @@ def export(
         max_mb: megabytes (10^6 bytes) that the file may have at most.
         floor: points of accuracy, in percent of the pictures, that a file in 8 bits may lose.
         calibrate: training pictures that tell the ranges of 8 bits.
-        ranges: how they tell them: "mse", "percentile" or "minmax".
+        ranges: how they tell them: "minmax", "percentile" or "mse".
         mask_size: what a segmenter's file gives: "input", the class of every pixel; or "8" (4, 16, 32), scores for each
             8 x 8 pixels.
         seconds: how long the converter may take, and how long the runtime.

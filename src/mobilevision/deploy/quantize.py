@@ -17,7 +17,7 @@ from mobilevision.deploy.base import Array, Format
 from mobilevision.deploy.handover import convert_integers
 from mobilevision.deploy.measured import JUDGED, MeasuredProof, measured
 from mobilevision.deploy.proof import check_labels, file_scores, torch_scores
-from mobilevision.deploy.ranges import find_estimator
+from mobilevision.deploy.ranges import USUAL, find_estimator
 from mobilevision.deploy.rounded import is_rounded
 from mobilevision.errors import InputError, ShortfallError, UsageError
 from mobilevision.models import Model
@@ -38,14 +38,14 @@ class Quantization:
     Attributes:
         floor: points of accuracy (percent of the pictures) that a file may lose against torch.
         calibrate: training pictures that tell the ranges, spread over all of them.
-        ranges: estimator of the ranges: "mse", "percentile" or "minmax".
+        ranges: estimator of the ranges: "minmax", "percentile" or "mse".
         equalize: whether channels of unlike ranges are made alike first.
         correct: whether the shift that rounding causes is taken back.
     """
 
     floor: float = 1.0
     calibrate: int = 128
-    ranges: str = "mse"
+    ranges: str = USUAL
     equalize: bool = True
     correct: bool = True
 

@@ -28,11 +28,12 @@ from mobilevision.network import Network
 aten = torch.ops.aten
 CONVOLUTIONS = {aten.conv2d.default, aten.conv2d.padding}
 CLIPS = {aten.relu.default, aten.relu_.default, aten.relu6.default, aten.hardtanh.default, aten.hardtanh_.default}
-SAME = {  # what moves values without changing any
+SAME = {  # what moves values without changing any; the zeros of a pad are on every grid
     *(aten.permute.default, aten.transpose.int, aten.reshape.default, aten.view.default, aten.flatten.using_ints),
     *(aten.slice.Tensor, aten.select.int, aten.contiguous.default, aten.squeeze.dim, aten.unsqueeze.default),
+    aten.pad.default,
 }
-ALONE = {aten.sub.Tensor, aten.rsqrt.default, aten.softmax.int, aten.unbind.int, aten.pad.default}
+ALONE = {aten.sub.Tensor, aten.rsqrt.default, aten.softmax.int, aten.unbind.int}
 """What stays in float32: a norm's differences and roots lose all in 8 bits; the others are not single tensors."""
 
 
