@@ -149,6 +149,15 @@ def test_a_card_has_the_hubs_front_matter_with_figures(tmp_path: Path) -> None:
     assert result["dataset"]["split"] == "validation"
 
 
+def test_a_card_that_a_person_worked_on_is_left_as_it_is(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "pets")
+    written = write_card(run).read_text(encoding="utf-8")
+    assert write_card(run, license="mit").read_text(encoding="utf-8") != written  # ours, so written anew
+    for own in ("my notes", written.replace("## Limits", "## Limits that I know of")):
+        (run.folder / "README.md").write_text(own, encoding="utf-8")
+        assert write_card(run).read_text(encoding="utf-8") == own
+
+
 def test_a_card_tells_data_recipe_figures_with_intervals_limits_and_license(tmp_path: Path) -> None:
     text = card(read_facts(make_run(tmp_path / "pets")))
     titles = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)

@@ -6,6 +6,7 @@ import html
 import re
 import shlex
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,8 @@ PIPELINES = {
 }
 """A task -> the hub's word for it."""
 
+README = "README.md"
+SIGN = "\n<!-- written by mobilevision, which replaces it until it is changed: "
 SHOWN = 100  # classes that are named
 FEW = 30  # pictures of a class below which its own share says little
 MARKS = re.compile(r"([\\`*_\[\]|~#$])")
@@ -52,10 +55,24 @@ class Row(NamedTuple):
 
 
 def write_card(run: Run | str | Path, *, license: str = UNKNOWN, address: str = "") -> Path:
-    """Write a run's README.md; see `card`."""
+    """Write a run's README.md, unless a person has worked on the one that is there; see `card_of`."""
     facts = read_facts(run)
-    write_text(facts.folder / "README.md", card(facts, license=license, address=address))
-    return facts.folder / "README.md"
+    path = facts.folder / README
+    write_text(path, card_of(facts, license=license, address=address))
+    return path
+
+
+def card_of(facts: RunFacts, *, license: str = UNKNOWN, address: str = "") -> str:
+    """The card of a run: the README.md that a person has worked on, else one that is written anew; see `card`."""
+    path = facts.folder / README
+    if path.is_file() and (text := path.read_text(encoding="utf-8")) != signed(text.rpartition(SIGN)[0]):
+        return text
+    return signed(card(facts, license=license, address=address))
+
+
+def signed(text: str) -> str:
+    """A text with its hash behind it, by which a card is known to be as it was written."""
+    return f"{text}{SIGN}{sha256(text.encode()).hexdigest()} -->\n"
 
 
 def card(facts: RunFacts, *, license: str = UNKNOWN, address: str = "") -> str:

@@ -17,12 +17,12 @@ from mobilevision.deploy.rounded import is_rounded
 from mobilevision.errors import InputError, MissingError, UsageError
 from mobilevision.files import files_in, write_json, write_text, writing_folder
 from mobilevision.models import open_model
-from mobilevision.pages.card import UNKNOWN, card
+from mobilevision.pages.card import README, UNKNOWN, card_of
 from mobilevision.pages.facts import read_facts
 from mobilevision.run import Run
 from mobilevision.weights.pretrained import HUB
 
-README, ARTIFACTS, LABELS = "README.md", "artifacts", "labels.txt"
+ARTIFACTS, LABELS = "artifacts", "labels.txt"
 
 
 class Hub(Protocol):
@@ -52,6 +52,8 @@ def push(
 ) -> Pushed:
     """Write a run as the hub holds models, and send it there; the run gets the same README.md.
 
+    A README.md that a person has worked on goes as it is.
+
     Args:
         run: its folder.
         to: "hf-hub:owner/name", or a folder that does not exist yet or is empty.
@@ -78,7 +80,7 @@ def push(
 
 def staged(run: Run, folder: Path, *, license: str = UNKNOWN, address: str = "") -> list[str]:
     """Write what the hub would hold of a run into a folder, whole or not at all; gives the files' names."""
-    text = card(read_facts(run), license=license, address=address)
+    text = card_of(read_facts(run), license=license, address=address)
     with writing_folder(folder) as beside:
         open_model(run.folder).save_pretrained(beside)
         write_text(beside / README, text)
