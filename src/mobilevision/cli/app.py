@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from mobilevision.cli.answer import Answer, answered, tell_failure, tell_unexpected, tell_warning
 from mobilevision.cli.comparing import compare
+from mobilevision.cli.demoing import demo
 from mobilevision.cli.doctor import doctor
 from mobilevision.cli.feeding import distill_prepare, shard
 from mobilevision.cli.finding import find, index
@@ -45,6 +46,7 @@ VERBS: dict[str, Callable[..., Answer]] = {
     "index": index,
     "find": find,
     "report": report,
+    "demo": demo,
     "compare": compare,
     "push": push,
     "roofline": roofline,

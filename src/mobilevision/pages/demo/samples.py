@@ -1,0 +1,74 @@
+"""A few validation pictures, with what the exported file says of them in Python, so that a browser can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from mobilevision.data.pictures import open_picture
+from mobilevision.errors import InputError, UsageError
+from mobilevision.models import Model
+from mobilevision.run import Run
+from mobilevision.tasks.catalog import data_of
+
+MOST = 8
+SIDE = 640  # pixels of the longer side: some 0.5 MB as PNG
+
+
+class Picture(NamedTuple):
+    """A picture to pick.
+
+    Attributes:
+        image: upright, RGB.
+        truth: its true labels, with commas; "" where they are not one word a picture.
+    """
+
+    image: Image.Image
+    truth: str
+
+
+def pictures(run: Run, count: int, *, tell: Callable[[str], None]) -> list[Picture]:
+    """Validation pictures of a run, spread over all of them; none, with a line, if its data is gone."""
+    task, data = run.read("task")["task"], run.read("data")
+    try:
+        found = data_of(task, data["source"], seed=data["seed"])
+    except (UsageError, InputError) as error:
+        tell(f"the demo has no samples, for the run's data cannot be read: {error}")
+        return []
+    spread = [found.validation[place * len(found.validation) // count] for place in range(count)]
+    opened = []
+    for sample in dict.fromkeys(spread) if len(found.validation) < count else spread:
+        try:
+            image = open_picture(sample.file)
+        except InputError as error:
+            tell(f"left out: {error}")
+            continue
+        image.thumbnail((SIDE, SIDE))
+        truth = ", ".join(found.labels[label] for label in sample.labels) if task in ("classify", "embed") else ""
+        opened.append(Picture(image, truth))
+    return opened
+
+
+def write_samples(found: Sequence[Picture], model: Model, folder: Path) -> list[dict[str, Any]]:
+    """Write pictures as PNG, which a browser decodes to the same pixels and which holds no notes of a camera.
+
+    Args:
+        found: the pictures.
+        model: the exported file in its runtime for Python.
+        folder: where to write.
+
+    Returns:
+        Of each: "file" from the page on, "truth", and "said": all that the model says of it, as plain JSON.
+    """
+    folder.mkdir(parents=True)
+    rows = []
+    for number, (image, truth) in enumerate(found):
+        name = f"{number}.png"
+        image.save(folder / name, optimize=True)
+        said = model.predict(image)
+        assert not isinstance(said, list)
+        rows.append({"file": f"samples/{name}", "truth": truth, "said": said.facts()})
+    return rows
