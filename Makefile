@@ -9,13 +9,16 @@ venv := .venv
 bin := $(venv)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test test-slow check format clean
+.PHONY: help demo web test test-slow check format clean
 
 help:  ## the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
 
 demo: $(venv)/demo  ## install, then pictures of digits to proven LiteRT and ONNX files and a report (under 10 minutes)
 	$(bin)/mobilevision build sample:digits --recipe quick --to litert,onnx --out demo
+
+web: $(venv)/demo  ## bring the browser's runtime that `mobilevision demo` runs a file in (needs npm)
+	$(bin)/python -m mobilevision.pages.demo.runtime
 
 test: $(venv)/dev  ## the fast tests (under 6 minutes)
 	$(bin)/python -m pytest -v

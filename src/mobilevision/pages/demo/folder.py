@@ -57,8 +57,8 @@ def write_demo(
         InputError: if the run holds no weights, or its file is not the one that was proven.
         MissingError: if the browser's runtime is not here, or a package is not installed.
     """
-    runtime = runtime_files()
     run = run if isinstance(run, Run) else Run.open(run)
+    runtime = runtime_files()
     to = Path(to) if to is not None else run.folder / "demo"
     check_place(to)
     artifact = find_file(run, precision, tell=tell)
