@@ -24,6 +24,9 @@ from mobilevision.pages.demo.runtime import runtime_files
 from mobilevision.pages.demo.serving import address, server
 from mobilevision.run import Run
 from mobilevision.tasks.classify import Classify
+from mobilevision.tasks.embed import Embed
+from mobilevision.tasks.filed import FiledDetect, FiledSegment
+from mobilevision.tasks.margins import NormalizedSoftmax
 from mobilevision.weights.save import save_weights
 
 pytestmark = pytest.mark.slow
@@ -250,3 +253,58 @@ def test_pictures_are_resized_to_the_bits_of_python(page: Any, kind: str) -> Non
         )
         theirs = np.asarray(Image.fromarray(pixels).resize(new, resample))
         assert np.array_equal(np.array(ours).reshape(new[1], new[0], 4)[..., :3], theirs)
+
+
+def read(page: Any, task: Any, output: torch.Tensor, **facts: Any) -> list[dict[str, Any]]:
+    """What the page makes of a file's output for one picture: rows, best first."""
+    rows: list[dict[str, Any]] = page.evaluate(
+        """async ([numbers, dims, facts]) => {
+          const { TASKS } = await import("./tasks.mjs");
+          return TASKS[facts.task.task].read({ data: Float32Array.from(numbers), dims }, facts).rows;
+        }""",
+        [output.flatten().tolist(), list(output.shape), {"task": task.facts(), "shown": 5} | facts],
+    )
+    return rows
+
+
+def scores(rows: list[dict[str, Any]]) -> list[float]:
+    return [row["score"] for row in rows]
+
+
+def names(rows: list[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(row["label"] for row in rows)
+
+
+def test_several_labels_of_a_picture_are_read_as_in_python(page: Any) -> None:
+    task, output = Classify(LABELS, multilabel=True), torch.randn(1, 4)
+    rows, (told,) = read(page, task, output), task.decode(output)
+    assert names(rows) == told.labels
+    assert scores(rows) == pytest.approx(told.scores, abs=1e-6)
+
+
+def test_boxes_are_read_as_in_python(page: Any) -> None:
+    task = FiledDetect(LABELS, sure=0.5)
+    output = torch.cat([torch.rand(1, 40, 5), torch.randint(0, 4, (1, 40, 1))], -1)
+    rows, (told,) = read(page, task, output), task.decode(output)
+    assert 10 < len(rows) < 30
+    assert names(rows) == told.labels
+    assert scores(rows) == pytest.approx(told.scores, abs=1e-6)
+    assert [row["bottom"] for row in rows] == pytest.approx([box[3] for box in told.boxes], abs=1e-6)
+
+
+@pytest.mark.parametrize("classes", [True, False], ids=["scores", "classes"])
+def test_masks_are_read_as_in_python(page: Any, classes: bool) -> None:
+    task, output = FiledSegment(LABELS), torch.randn(1, 4, 9, 7)
+    output = output if classes else output.argmax(1).float()
+    rows, (told,) = read(page, task, output), task.decode(output)
+    assert dict(zip(names(rows), scores(rows), strict=True)) == pytest.approx(told.shares)
+
+
+def test_vectors_find_the_samples_most_like_them(page: Any) -> None:
+    known = torch.nn.functional.normalize(torch.randn(6, 8), dim=1)
+    samples = [{"file": f"{i}.png", "truth": f"no. {i}", "said": {"vector": known[i].tolist()}} for i in range(6)]
+    output = torch.nn.functional.normalize(torch.randn(1, 8), dim=1)
+    rows = read(page, Embed(outputs=8, margin=NormalizedSoftmax()), output, samples=samples)
+    likeness, order = (output @ known.T)[0].sort(descending=True)
+    assert names(rows) == tuple(f"no. {i}" for i in order[:5].tolist())
+    assert scores(rows) == pytest.approx(likeness[:5].tolist(), abs=1e-6)

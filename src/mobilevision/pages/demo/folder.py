@@ -19,7 +19,7 @@ from mobilevision.pages import quantities
 from mobilevision.pages.demo.runtime import PACKAGE, VERSION, runtime_files
 from mobilevision.pages.demo.samples import MOST, pictures, write_samples
 from mobilevision.run import Run
-from mobilevision.tasks.figures import headline
+from mobilevision.tasks.figures import called, headline
 
 WEB = Path(__file__).parent / "web"
 SHOWN = 5
@@ -109,7 +109,7 @@ def page(run: Run, file: dict[str, Any], samples: list[dict[str, Any]]) -> str:
     """The page's HTML; what it runs and shows it reads from the files beside it."""
     metrics = run.read("metrics") if run.has("metrics") else {}
     environment = Environment(loader=FileSystemLoader(WEB), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"bytes": quantities.size, "percent": quantities.percent}
+    environment.filters |= {"bytes": quantities.size, "percent": quantities.percent, "called": called}
     return environment.get_template("index.html.jinja").render(
         name=run.folder.resolve().name,
         file=file,

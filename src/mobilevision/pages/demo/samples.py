@@ -61,7 +61,8 @@ def write_samples(found: Sequence[Picture], model: Model, folder: Path) -> list[
         folder: where to write.
 
     Returns:
-        Of each: "file" from the page on, "truth", and "said": all that the model says of it, as plain JSON.
+        Of each: "file" from the page on, "truth", and "said": all that the model says of it, as plain JSON; "words": the
+        same in a line.
     """
     folder.mkdir(parents=True)
     rows = []
@@ -70,5 +71,5 @@ def write_samples(found: Sequence[Picture], model: Model, folder: Path) -> list[
         image.save(folder / name, optimize=True)
         said = model.predict(image)
         assert not isinstance(said, list)
-        rows.append({"file": f"samples/{name}", "truth": truth, "said": said.facts()})
+        rows.append({"file": f"samples/{name}", "truth": truth, "said": said.facts(), "words": said.words()})
     return rows

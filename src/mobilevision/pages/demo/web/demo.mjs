@@ -2,9 +2,8 @@
 
 import * as ort from "./ort.wasm.bundle.min.mjs";
 import { Unfit, decoded, pixelsOf } from "./prepare.mjs";
-import { TASKS, colorOf } from "./tasks.mjs";
+import { TASKS } from "./tasks.mjs";
 
-const NEAR = 0.02; // scores that differ by less agree: browsers decode JPEGs a shade otherwise
 const SIDE = 640; // pixels of the longer side of the picture as it is drawn
 const SPEAK = 2000; // ms from one sentence to the next for who listens to the camera
 const at = (id) => document.getElementById(id);
@@ -132,10 +131,10 @@ function draw(source, width, height, told) {
 }
 
 function tell({ told, prepared, ran }) {
-  const best = told.rows[0];
+  const { best } = told;
   const headline = best ? `${best.label}: ${percent(best.score)}` : "Nothing found";
   at("headline").textContent = best ? best.label : "Nothing found";
-  at("under").textContent = best ? `with a ${task.scores} of ${percent(best.score)}` : "that it is sure of";
+  at("under").textContent = best ? `with a ${task.scores} of ${percent(best.score)}` : "that the network is sure of";
   at("picture").setAttribute("aria-label", `The picture: ${headline}`);
   at("trouble").hidden = true;
   at("times").hidden = false;
@@ -148,7 +147,7 @@ function tell({ told, prepared, ran }) {
   }
 }
 
-function row({ label, score, place, picture }) {
+function row({ label, score, color, picture }) {
   const line = document.createElement("li");
   line.dataset.label = label;
   line.dataset.score = score;
@@ -161,11 +160,11 @@ function row({ label, score, place, picture }) {
   bar.setAttribute("aria-hidden", "true");
   const share = bar.appendChild(document.createElement("span"));
   share.style.width = `${100 * Math.min(1, Math.max(0, score))}%`;
-  if (place !== undefined) share.style.background = colorOf(place);
+  if (color) share.style.background = color;
   return line;
 }
 
-function agree(told, sample) {
+function agree(found, sample) {
   const [line, canTell] = [at("agreement"), facts.samples.length > 0];
   line.hidden = !sample && (!canTell || Boolean(stream));
   line.className = "soft";
@@ -174,13 +173,18 @@ function agree(told, sample) {
     line.textContent = "What Python says of this picture is not known here; pick a sample to compare.";
     return;
   }
-  const { same, most } = task.apart(told, sample.said);
-  const agrees = same && most <= NEAR;
-  const found = `${same ? "the same answer" : "another answer"}, and no number differs by more than ${most.toExponential(1)}`;
-  const truth = sample.truth ? ` In truth: ${sample.truth}.` : "";
-  line.textContent = `${agrees ? "Agrees" : "Does not agree"} with Python: ${found}.${truth}`;
+  const { same, most } = task.apart(found, sample.said);
+  const agrees = same && most <= task.near;
+  const apart = most ? `no number differs by more than ${most.toExponential(1)}` : "all numbers are the same";
+  const told = agrees ? `Agrees with Python: the same answer, and ${apart}.` : disagreement(same, most, sample);
+  line.textContent = sample.truth ? `${told} In truth: ${sample.truth}.` : told;
   line.className = agrees ? "good" : "bad";
   line.dataset.difference = most;
+}
+
+function disagreement(same, most, { words }) {
+  const why = same ? `: the same answer, but a number differs by ${most.toExponential(1)}` : `, which says ${words}`;
+  return `Does not agree with Python${why}.`;
 }
 
 function fail(error) {

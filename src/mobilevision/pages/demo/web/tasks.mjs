@@ -2,26 +2,30 @@
 //
 // Each task has
 //   prepare(pixels, preprocessing)   the tensor
-//   read(output, facts)              { rows: [{ label, score }], ... }; a score is a share, 0 to 1
+//   read(output, facts)              { rows: [{ label, score }], best, ... }; scores are shares, 0 to 1; `best` is a row, or none
 //   draw(context, told)              over the picture, which fills the canvas
 //   apart(told, said)                { same, most }: the same answer as `said`? by how much does a score differ at most?
 //   scores                           what the scores are called
+//   near                             scores that differ by less, from the same pixels, agree
 
 import { covered, stretched } from "./prepare.mjs";
 
 const COLORS = ["#e6194b", "#0082c8", "#f58231", "#3cb44b", "#911eb4", "#008080", "#d4a900", "#f032e6"];
+const LETTERS = 22; // pixels of the names of boxes
 
-/** The color of a class, by its place. */
-export const colorOf = (place) => COLORS[place % COLORS.length];
+const colorOf = (place) => COLORS[place % COLORS.length];
+
+const maskColor = (place) => (place ? colorOf(place - 1) : ""); // the first class is the background
 
 const classify = {
   scores: "probability",
+  near: 1e-3,
   prepare: covered,
   read({ data }, { task, shown }) {
     const chances = task.multilabel ? Array.from(data, sigmoid) : softmax(data);
     const rows = chances.map((score, place) => ({ label: task.labels[place], score }));
     rows.sort((a, b) => b.score - a.score);
-    return { rows: rows.slice(0, shown), all: new Map(rows.map((row) => [row.label, row.score])) };
+    return { rows: rows.slice(0, shown), best: rows[0], all: new Map(rows.map((row) => [row.label, row.score])) };
   },
   draw() {},
   apart({ rows, all }, said) {
@@ -32,28 +36,31 @@ const classify = {
 
 const detect = {
   scores: "probability",
+  near: 1e-3,
   prepare: stretched,
   read({ data }, { task }) {
     const boxes = [];
     for (let at = 0; at < data.length; at += 6) {
-      const [left, top, right, bottom, score, place] = data.subarray(at, at + 6);
-      if (score > task.sure) boxes.push({ left, top, right, bottom, score, place, label: task.labels[Math.round(place)] });
+      const [left, top, right, bottom, score, number] = data.subarray(at, at + 6);
+      const place = Math.round(number);
+      const named = { label: task.labels[place], score, color: colorOf(place) };
+      if (score > task.sure) boxes.push({ left, top, right, bottom, ...named });
     }
     boxes.sort((a, b) => b.score - a.score);
-    return { rows: boxes, boxes };
+    return { rows: boxes, best: boxes[0], boxes };
   },
   draw(context, { boxes }) {
     const { width, height } = context.canvas;
-    context.lineWidth = 3;
-    context.font = "600 15px system-ui, sans-serif";
-    for (const { left, top, right, bottom, label, place } of boxes) {
+    context.lineWidth = 4;
+    context.font = `600 ${LETTERS}px system-ui, sans-serif`;
+    for (const { left, top, right, bottom, label, color } of boxes.toReversed()) {
       const [x, y] = [left * width, top * height];
-      context.strokeStyle = context.fillStyle = colorOf(place);
+      context.strokeStyle = context.fillStyle = color;
       context.strokeRect(x, y, (right - left) * width, (bottom - top) * height);
-      const under = Math.max(0, y - 20);
-      context.fillRect(x - 1.5, under, context.measureText(label).width + 12, 20);
+      const under = Math.max(0, y - 1.4 * LETTERS);
+      context.fillRect(x - 2, under, context.measureText(label).width + 12, 1.4 * LETTERS);
       context.fillStyle = "white";
-      context.fillText(label, x + 4, under + 15);
+      context.fillText(label, x + 4, under + 1.05 * LETTERS);
     }
   },
   apart({ boxes }, said) {
@@ -65,21 +72,23 @@ const detect = {
 
 const segment = {
   scores: "share of the picture",
+  near: 0.02, // Python counts pixels of the picture, this those of the mask
   prepare: stretched,
   read({ data, dims }, { task }) {
     const mask = dims.length === 4 ? likeliest(data, dims) : Uint8Array.from(data, Math.round);
     const [height, width] = dims.slice(-2);
     const counts = new Array(task.labels.length).fill(0);
     for (const place of mask) counts[place]++;
-    const rows = counts.map((count, place) => ({ label: task.labels[place], score: count / mask.length, place }));
+    const rows = counts.map((count, place) => ({ label: task.labels[place], score: count / mask.length, color: maskColor(place) }));
     rows.sort((a, b) => b.score - a.score);
-    return { rows: rows.filter((row) => row.score), mask, width, height };
+    const there = rows.filter((row) => row.score);
+    return { rows: there, best: there.find((row) => row.color), mask, width, height };
   },
   draw(context, { mask, width, height }) {
     const colors = new ImageData(width, height);
     const words = new DataView(colors.data.buffer);
     mask.forEach((place, at) => {
-      if (place) words.setUint32(4 * at, parseInt(colorOf(place).slice(1), 16) * 256 + 140); // the first is background
+      if (maskColor(place)) words.setUint32(4 * at, parseInt(maskColor(place).slice(1), 16) * 256 + 140);
     });
     const small = new OffscreenCanvas(width, height);
     small.getContext("2d").putImageData(colors, 0, 0);
@@ -95,6 +104,7 @@ const segment = {
 
 const embed = {
   scores: "likeness (cosine)",
+  near: 1e-3,
   prepare: covered,
   read({ data }, { samples, shown }) {
     const rows = samples.map((sample, place) => ({
@@ -103,12 +113,12 @@ const embed = {
       score: sample.said.vector.reduce((sum, number, i) => sum + number * data[i], 0),
     }));
     rows.sort((a, b) => b.score - a.score);
-    return { rows: rows.slice(0, shown), vector: Array.from(data) };
+    return { rows: rows.slice(0, shown), best: rows[0], vector: Array.from(data) };
   },
   draw() {},
   apart({ vector }, said) {
     const most = Math.max(...vector.map((number, place) => Math.abs(number - said.vector[place])));
-    return { same: most < 0.02, most };
+    return { same: most < this.near, most };
   },
 };
 
