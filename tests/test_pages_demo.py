@@ -135,9 +135,9 @@ def test_a_page_may_ask_no_other_address(tmp_path: Path, monkeypatch: pytest.Mon
         assert "//" not in each.replace("// ", "").replace("//\n", ""), "an address of another server"
 
 
-def test_a_run_that_was_not_measured_still_has_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_whose_figures_cannot_be_read_still_has_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(tmp_path / "pets")
-    (run.folder / "metrics.json").unlink()
+    (run.folder / "metrics.json").write_text("{cut off")
     text = written(run, monkeypatch, [])
     assert "not measured yet" in text
     assert "There are none" in text

@@ -18,6 +18,7 @@ from mobilevision.files import write_json, writing_folder
 from mobilevision.pages import quantities
 from mobilevision.pages.demo.runtime import PACKAGE, VERSION, runtime_files
 from mobilevision.pages.demo.samples import MOST, pictures, write_samples
+from mobilevision.pages.facts import read_facts
 from mobilevision.run import Run
 from mobilevision.tasks.figures import called, headline
 
@@ -107,7 +108,7 @@ def find_file(run: Run, precision: str, *, tell: Callable[[str], None]) -> Artif
 
 def page(run: Run, file: dict[str, Any], samples: list[dict[str, Any]]) -> str:
     """The page's HTML; what it runs and shows it reads from the files beside it."""
-    metrics = run.read("metrics") if run.has("metrics") else {}
+    metrics = read_facts(run).part("metrics")
     environment = Environment(loader=FileSystemLoader(WEB), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"bytes": quantities.size, "percent": quantities.percent, "called": called}
     return environment.get_template("index.html.jinja").render(

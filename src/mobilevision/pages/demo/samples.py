@@ -32,8 +32,8 @@ class Picture(NamedTuple):
 
 def pictures(run: Run, count: int, *, tell: Callable[[str], None]) -> list[Picture]:
     """Validation pictures of a run, spread over all of them; none, with a line, if its data is gone."""
-    task, data = run.read("task")["task"], run.read("data")
     try:
+        task, data = run.read("task")["task"], run.read("data")
         found = data_of(task, data["source"], seed=data["seed"])
     except (UsageError, InputError) as error:
         tell(f"the demo has no samples, for the run's data cannot be read: {error}")
@@ -61,8 +61,8 @@ def write_samples(found: Sequence[Picture], model: Model, folder: Path) -> list[
         folder: where to write.
 
     Returns:
-        Of each: "file" from the page on, "truth", and "said": all that the model says of it, as plain JSON; "words": the
-        same in a line.
+        Of each: "file" as the page finds it, "truth", "said": all that the model says of it, as plain JSON, and
+        "words": the same in a line.
     """
     folder.mkdir(parents=True)
     rows = []

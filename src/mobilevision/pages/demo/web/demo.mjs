@@ -8,7 +8,13 @@ const SIDE = 640; // pixels of the longer side of the picture as it is drawn
 const SPEAK = 2000; // ms from one sentence to the next for who listens to the camera
 const at = (id) => document.getElementById(id);
 
-const facts = await (await fetch("demo.json")).json();
+const facts = await fetch("demo.json")
+  .then((found) => found.json())
+  .catch((error) => {
+    at("headline").textContent = "demo.json cannot be read";
+    at("under").textContent = "The folder of this page is not whole; make it again by mobilevision demo.";
+    throw error;
+  });
 const task = TASKS[facts.task.task];
 const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
 let newest = 0; // of several pictures that are given at once the last is told
