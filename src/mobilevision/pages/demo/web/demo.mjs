@@ -41,7 +41,7 @@ async function run(session, { data, shape }) {
 const loaded = load();
 let last = loaded.catch(() => {}); // a runtime looks at one picture at a time
 
-function look(pixels) {
+function look(pixels, sample = null) {
   const said = last.then(async () => {
     const session = await loaded;
     const start = performance.now();
@@ -49,7 +49,7 @@ function look(pixels) {
     const ready = performance.now();
     const output = await run(session, prepared);
     const end = performance.now();
-    return { told: task.read(output, facts), prepared: ready - start, ran: end - ready };
+    return { told: task.read(output, facts, sample), prepared: ready - start, ran: end - ready };
   });
   last = said.catch(() => {});
   return said;
@@ -63,7 +63,7 @@ async function take(blob, name, sample = null) {
   stopCamera();
   try {
     const bitmap = await decoded(blob, name);
-    const found = await look(pixelsOf(bitmap, bitmap.width, bitmap.height));
+    const found = await look(pixelsOf(bitmap, bitmap.width, bitmap.height), sample);
     if (number !== newest) return;
     draw(bitmap, bitmap.width, bitmap.height, found.told);
     tell(found);

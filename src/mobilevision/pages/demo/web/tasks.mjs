@@ -2,7 +2,7 @@
 //
 // Each task has
 //   prepare(pixels, preprocessing)   the tensor
-//   read(output, facts)              { rows: [{ label, score }], best, ... }; scores are shares, 0 to 1; `best` is a row, or none
+//   read(output, facts, sample)      { rows: [{ label, score }], best, ... }; scores are shares, 0 to 1; `best` is a row, or none
 //   draw(context, told)              over the picture, which fills the canvas
 //   apart(told, said)                { same, most }: the same answer as `said`? by how much does a score differ at most?
 //   scores                           what the scores are called
@@ -106,8 +106,9 @@ const embed = {
   scores: "likeness (cosine)",
   near: 1e-3,
   prepare: covered,
-  read({ data }, { samples, shown }) {
-    const rows = samples.map((sample, place) => ({
+  read({ data }, { samples, shown }, itself) {
+    const others = samples.filter((sample) => sample !== itself);
+    const rows = others.map((sample, place) => ({
       label: sample.truth || `sample ${place + 1}`,
       picture: sample.file,
       score: sample.said.vector.reduce((sum, number, i) => sum + number * data[i], 0),
