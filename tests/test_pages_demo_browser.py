@@ -32,7 +32,7 @@ from mobilevision.weights.save import save_weights
 pytestmark = pytest.mark.slow
 
 SIZE = (96, 128)  # not square, so that height and width cannot trade places unseen
-LABELS = ("cat", "dog", "größer", "<b>emu</b>")
+LABELS = ("<b>emu", "cat", "dog", "größer")
 FLAGS = ["--no-sandbox", "--use-fake-device-for-media-stream"]
 
 
@@ -55,7 +55,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     except MissingError as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("demo")
-    for number, label in enumerate("abcd"):
+    for number, label in enumerate(LABELS):
         (folder / "pictures" / label).mkdir(parents=True)
         for i in range(5):
             drawn(10 * number + i).save(folder / "pictures" / label / f"{i}.png")
