@@ -19,9 +19,11 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "drawn_network",
+    "plain_docstrings",
     "works_where",
 ]
 exclude_patterns = ["_build", "_templates"]
+suppress_warnings = ["ref.python"]  # two classes may share a name; an annotation that means one of them is not a link
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]

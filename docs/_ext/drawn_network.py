@@ -6,7 +6,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
-from mobilevision.pages.picture import STYLE, picture
+from mobilevision.pages.picture import picture
 from mobilevision.zoo import arch, catalog
 
 
@@ -20,7 +20,7 @@ class DrawnNetwork(Directive):
         """The drawing as inline SVG with a line of words that other writers than HTML show too."""
         name = self.arguments[0]
         facts = catalog()[name]
-        drawn = nodes.raw("", f"<style>{STYLE}</style>{picture(arch(name))}", format="html")
+        drawn = nodes.raw("", picture(arch(name)), format="html")
         told = (
             f"{name}, drawn from its rows: {facts['params']:,} parameters and {facts['macs']:,} multiply-accumulates "
             f"at {facts['size']} pixels."

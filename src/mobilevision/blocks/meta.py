@@ -90,12 +90,14 @@ class GridThenFilter(Operator):
 class MetaBlock(Block):
     """Expand, apply an operator, project, add the input: y = x + project(operator(expand(x))) (arXiv:2301.01146).
 
-    | block                      | expand | operator       | norm    |
-    |----------------------------|--------|----------------|---------|
-    | inverted residual          | 6      | Filter         | ""      |
-    | self-attention             | 1      | SelfAttention  | "layer" |
-    | feed-forward               | 4      | Operator       | "layer" |
-    | inverted residual mobile   | 4      | GridThenFilter | "layer" |
+    ========================  ======  ==============  =======
+    block                     expand  operator        norm
+    ========================  ======  ==============  =======
+    inverted residual         6       Filter          ""
+    self-attention            1       SelfAttention   "layer"
+    feed-forward              4       Operator        "layer"
+    inverted residual mobile  4       GridThenFilter  "layer"
+    ========================  ======  ==============  =======
 
     Attributes:
         expand: width inside the block, as a multiple of the incoming channels, rounded down.
