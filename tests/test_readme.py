@@ -1,33 +1,27 @@
 """The README is true: its Python runs, its commands run, its files are there."""
 
 import re
-import shlex
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import mobilevision as mv
 from mobilevision.cli.app import run
 from mobilevision.pages.picture import picture
+from page_blocks import blocks, draw_pets, run_block
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
-
-
-def commands() -> list[list[str]]:
-    lines = [line for block in blocks("bash") for line in block.splitlines()]
-    return [shlex.split(line)[1:] for line in lines if line.startswith("mobilevision ")]
+BLOCKS = blocks(README)
+SET_UP, *SHELL = [block for block in BLOCKS if block.language == "bash"]
+PYTHON = [block for block in BLOCKS if block.language == "python"]
 
 
 def test_the_first_screen_has_exactly_two_set_up_commands() -> None:
-    assert blocks("bash")[0].splitlines() == ["make demo", "source .venv/bin/activate"]
-    assert README.index(blocks("bash")[0]) < 1500
+    assert SET_UP.code.splitlines() == ["make demo", "source .venv/bin/activate"]
+    assert README.index(SET_UP.code) < 1500
 
 
 def test_every_link_leads_to_a_file() -> None:
@@ -37,7 +31,7 @@ def test_every_link_leads_to_a_file() -> None:
 
 
 def test_every_python_block_compiles() -> None:
-    assert len([compile(block, "README.md", "exec") for block in blocks("python")]) == 3
+    assert len([compile(block.code, "README.md", "exec") for block in PYTHON]) == 3
 
 
 def test_the_picture_is_the_one_the_package_draws() -> None:
@@ -48,19 +42,10 @@ def test_the_picture_is_the_one_the_package_draws() -> None:
 @pytest.mark.slow
 def test_every_command_and_every_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    noise = np.random.default_rng(0)
-    for name, channel in (("cat", 0), ("dog", 2)):
-        for folder in (Path("pets") / name, Path("holiday")):
-            folder.mkdir(parents=True, exist_ok=True)
-            for i in range(12):
-                pixels = noise.integers(0, 100, (40, 40, 3))
-                pixels[..., channel] += 150
-                Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{name}{i}.png")
-    Image.open("holiday/cat0.png").save("photo.jpg")
+    draw_pets()
     assert run(["build", "pets/", "--recipe", "quick", "--epochs", "1", "--set", "size=32", "--out", "demo"]) == 0
-    for command in commands():
-        assert run(command) == 0, command
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), {})
+    assert all(line.startswith("mobilevision ") for block in SHELL for line in block.code.splitlines())
+    for block in (*SHELL, *PYTHON):
+        run_block(block, "README.md")
     assert Path("compared.html").is_file()
     assert Path("runs/pets/predictions.csv").is_file()

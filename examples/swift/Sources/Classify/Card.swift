@@ -1,0 +1,37 @@
+import CoreML
+import Foundation
+
+/// What the network saw while it was trained: sizes in pixels, mean and std of colors from 0 to 1.
+struct Preprocessing: Decodable {
+    let size: [Int]
+    let mean: [Float]
+    let std: [Float]
+    let crop: Double
+    let interpolation: String
+
+    var height: Int { size[0] }
+    var width: Int { size[1] }
+    var bicubic: Bool { interpolation == "bicubic" }
+}
+
+/// What an exported package says of itself: each fact is JSON in its metadata.
+struct Card {
+    let labels: [String]
+    let preprocessing: Preprocessing
+
+    init(of model: MLModel) throws {
+        let facts = model.modelDescription.metadata[.creatorDefinedKey] as? [String: String] ?? [:]
+        func read<Fact: Decodable>(_ name: String) throws -> Fact {
+            guard let text = facts[name] else { throw Failure("the package does not tell \(name)") }
+            return try JSONDecoder().decode(Fact.self, from: Data(text.utf8))
+        }
+        labels = try read("labels")
+        preprocessing = try read("preprocessing")
+    }
+}
+
+/// Why a picture cannot be classified.
+public struct Failure: LocalizedError {
+    public let errorDescription: String?
+    init(_ why: String) { errorDescription = why }
+}
