@@ -9,7 +9,7 @@ venv := .venv
 bin := $(venv)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo web test test-slow check format clean
+.PHONY: help demo web test test-slow check format docs clean
 
 help:  ## the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -35,8 +35,11 @@ format: $(venv)/dev  ## put the code in form
 	$(bin)/ruff format .
 	$(bin)/ruff check --fix .
 
+docs: $(venv)/dev  ## the pages, into docs/_build/html; a warning is an error
+	$(bin)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
 clean:  ## remove what make made
-	rm -rf $(venv) demo
+	rm -rf $(venv) demo docs/_build docs/_api
 
 # Editable, so that what runs is always the checkout; each stamp is renewed when the dependencies change.
 $(venv)/demo: pyproject.toml | $(bin)/python

@@ -68,7 +68,10 @@ def _parity(told: dict[str, Any]) -> Iterator[tuple[tuple[str, str, str], Told]]
         else:
             off = facts["largest_difference"]
             state = "verified" if facts["passed"] else "failed"
-            yield (network, to, "fp32"), Told(state, f"differs by {off:.1e}; the limit is {FP32.limit:.0e}", f"{off:.0e}")
+            yield (
+                (network, to, "fp32"),
+                Told(state, f"differs by {off:.1e}; the limit is {FP32.limit:.0e}", f"{off:.0e}"),
+            )
 
 
 def _integers(told: dict[str, Any]) -> Iterator[tuple[tuple[str, str, str], Told]]:
@@ -134,7 +137,8 @@ def table(task: str, results: Results) -> str:
     above = "".join(f'<th colspan="{len(PRECISIONS)}" scope="colgroup">{to}</th>' for to in FORMATS)
     below = "".join(f'<th scope="col">{precision}</th>' for _ in FORMATS for precision in PRECISIONS)
     lines = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(map(_cell, cells))}</tr>' for name, cells in rows(task, results)
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(map(_cell, cells))}</tr>'
+        for name, cells in rows(task, results)
     )
     head = f'<thead><tr><th rowspan="2" scope="col">network</th>{above}</tr><tr>{below}</tr></thead>'
     return f'<div class="table-wrapper docutils container"><table class="docutils">{head}<tbody>{lines}</tbody></table></div>'

@@ -1,0 +1,223 @@
+"""The documentation is true: it builds without a warning, its blocks run, its tables and drawings come from facts."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import mobilevision as mv
+from mobilevision.cost import cost
+from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.deploy.load import load
+from mobilevision.run import Run
+from page_blocks import blocks, draw_marks, draw_pets, run_block
+from test_deploy_export import make_run
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS, EXAMPLES = ROOT / "docs", ROOT / "examples"
+PAGES = {
+    page.relative_to(DOCS).as_posix(): page.read_text(encoding="utf-8")
+    for page in sorted(DOCS.rglob("*.md"))
+    if not {"_build", "_api"} & set(page.relative_to(DOCS).parts)
+}
+RUNNING = [name for name, text in PAGES.items() if any(not block.excuse for block in blocks(text))]
+sys.path.append(str(DOCS / "_ext"))
+
+
+def need_compiler() -> None:
+    """Skip where the C++ program cannot be built, saying what is missing."""
+    if missing := [program for program in ("g++", "make") if shutil.which(program) is None]:
+        pytest.skip(f"{' and '.join(missing)} not found")
+    spec = find_spec("ai_edge_litert")
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("ai-edge-litert is not installed")
+    if not (Path(spec.submodule_search_locations[0]) / "libLiteRt.so").is_file():
+        pytest.skip("ai-edge-litert has no libLiteRt.so here")
+
+
+def test_every_block_of_code_says_what_it_is() -> None:
+    for name, text in PAGES.items():
+        fences = re.findall(r"^( *)```([^\n]*)$", text, flags=re.MULTILINE)[::2]
+        assert not [kind for _, kind in fences if kind in {"", "sh", "shell", "console", "py"}], name
+        assert not [kind for indent, kind in fences if indent], f"{name}: a block in a list is not seen by the tests"
+
+
+def test_only_blocks_with_a_reason_are_not_run() -> None:
+    excuses = [block.excuse for text in PAGES.values() for block in blocks(text) if block.excuse]
+    assert excuses
+    assert all(len(excuse) > 15 for excuse in excuses)
+    assert sum(text.count("<!-- not run") for text in PAGES.values()) == len(excuses)
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_every_python_block_compiles(name: str) -> None:
+    for block in blocks(PAGES[name]):
+        if block.language == "python":
+            compile(block.code, name, "exec")
+
+
+def test_every_link_leads_to_a_page() -> None:
+    for name, text in PAGES.items():
+        links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+        assert not [link for link in links if link and not (DOCS / name).parent.joinpath(link).is_file()], name
+
+
+def test_every_path_that_a_page_names_is_there() -> None:
+    for name, text in PAGES.items():
+        code = re.findall(r"`((?:mobilevision|tests|benchmarks|examples|docs)/[\w./]+)`", text)
+        found = [ROOT / path if not path.startswith("mobilevision/") else ROOT / "src" / path for path in code]
+        gone = [path for path in found if not path.exists() and "NAME" not in path.name and path.suffix != ".json"]
+        assert not gone, name
+
+
+def test_every_page_is_on_the_list() -> None:
+    listed = {f"{line}.md" for line in PAGES["index.md"].splitlines()}
+    assert set(PAGES) - listed == {"index.md"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNNING)
+def test_every_block_of_a_page_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "examples/cpp" in PAGES[name]:
+        need_compiler()
+    monkeypatch.chdir(tmp_path)
+    draw_pets()
+    draw_marks()
+    Path("examples").symlink_to(EXAMPLES)
+    for block in blocks(PAGES[name]):
+        if not block.excuse:
+            run_block(block, name)
+
+
+def test_the_catalog_is_written_by_the_command_that_the_page_names() -> None:
+    (command,) = [block.code.strip() for block in blocks(PAGES["extend/paper.md"]) if block.language == "bash"]
+    module = find_spec(command.removeprefix("python -m "))
+    assert module is not None
+    assert 'if __name__ == "__main__":' in Path(str(module.origin)).read_text(encoding="utf-8")
+
+
+def test_a_separable_convolution_is_8_to_9_times_cheaper() -> None:
+    (block, *_) = [block for block in blocks(PAGES["networks/v1.md"]) if block.language == "python"]
+    facts: dict[str, object] = {}
+    exec(compile(block.code.rpartition("print")[0], "v1.md", "exec"), facts)
+    assert 8 < facts["plain"].macs / facts["separable"].macs < 9
+    assert cost is facts["cost"]
+
+
+def test_a_result_that_is_there_is_told_and_all_else_is_only_expected(tmp_path: Path) -> None:
+    import works_where
+
+    parity = {
+        "emo_1m onnx": {"largest_difference": 1.4e-6, "passed": True},
+        "emo_1m litert": {"largest_difference": 2e-3, "passed": False},
+        "emo_2m onnx": {"error": "it crashed"},
+    }
+    (tmp_path / "zoo_parity.json").write_text(json.dumps({"files": parity}))
+    near = {"arch": "emo_1m", "accuracy_file": 0.965, "accuracy_float32": 0.97, "pictures": 418}
+    (tmp_path / "int8_accuracy.json").write_text(json.dumps({"run/onnx": near, "photographs/x/onnx": {"pictures": 3}}))
+    results = works_where.read_results(tmp_path)
+
+    def state(network: str, task: str, to: str, precision: str) -> str:
+        return str(works_where.told(network, task, to, precision, results).state)
+
+    assert works_where.read_results(tmp_path / "nothing") == {}
+    assert state("emo_1m", "classify", "onnx", "fp32") == "verified"
+    assert state("emo_1m", "classify", "onnx", "int8") == "verified"
+    assert state("emo_1m", "classify", "litert", "fp32") == "failed"
+    assert state("emo_2m", "classify", "onnx", "fp32") == "failed"
+    assert state("emo_5m", "classify", "onnx", "fp32") == "expected"
+    assert state("emo_1m", "detect", "onnx", "fp32") == "expected"  # another head: another network
+    assert state("emo_1m", "classify", "executorch", "fp16") == "blocked"
+    assert "it crashed" in works_where.table("classify", results)
+
+
+def test_networks_that_nothing_tells_apart_share_a_line() -> None:
+    import works_where
+
+    assert [name.partition(":")[0] for name, _ in works_where.rows("classify", {})] == [
+        *("emo", "mnasnet", "mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenetv4", "semnasnet"),
+    ]
+
+
+def test_docstrings_keep_their_code_and_lose_no_sign() -> None:
+    import plain_docstrings
+
+    assert plain_docstrings.marked("`a_` is |b| * c") == r"``a_`` is \|b\| \* c"
+
+
+def test_every_family_has_a_page_with_its_drawing() -> None:
+    drawn = {
+        name for text in PAGES.values() for name in re.findall(r"^```\{network\} (\w+)$", text, flags=re.MULTILINE)
+    }
+    families = {str(facts["family"]) for name, facts in mv.zoo.catalog().items() if name in drawn}
+    assert families == {"mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenetv4", "mnasnet", "semnasnet", "emo"}
+
+
+def test_what_was_not_compiled_says_so() -> None:
+    for folder in ("android", "swift"):
+        assert "**Not compiled here**" in (EXAMPLES / folder / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("sphinx")
+    pytest.importorskip("furo")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(DOCS), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "networks" / "v4.html").read_text(encoding="utf-8")
+    assert page.count("<svg") >= 2
+    assert "mobilenetv4_conv_small, drawn from its rows" in page
+    assert "✓ verified" in (tmp_path / "works.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with LiteRT files whose preprocessing crops."""
+    run = make_run(tmp_path_factory.mktemp("cpp"))
+    mv.export(run, "litert")
+    return run
+
+
+@pytest.mark.slow
+def test_the_cpp_program_tells_what_python_tells(exported: Run, tmp_path: Path) -> None:
+    need_compiler()
+    program = tmp_path / "classify"
+    build = ["make", "--silent", "-C", str(EXAMPLES / "cpp"), f"OUT={program}", f"PYTHON={sys.executable}"]
+    done = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (file,) = exported.artifacts.glob("*.tflite")
+    model = load(file)
+    assert isinstance(model.preprocessing, Preprocessing)
+    for size in ((90, 70), (61, 200), (33, 41)):
+        picture = Image.effect_noise(size, 90).convert("RGB").resize(size)
+        picture.putpixel((3, 4), (255, 0, 9))
+        picture.save(tmp_path / "picture.png")
+        picture.save(tmp_path / "picture.ppm")
+        said = subprocess.run([program, file, tmp_path / "picture.ppm"], capture_output=True, text=True, check=True)
+        told = {line.split(" ", 1)[1]: float(line.split()[0]) for line in said.stdout.splitlines()}
+        (ours,) = [model.predict(str(tmp_path / "picture.png"), topk=len(model.labels))]
+        assert list(told) == list(ours.labels)
+        assert list(told.values()) == pytest.approx(ours.scores, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_the_cpp_program_refuses_what_it_cannot_use(exported: Run, tmp_path: Path) -> None:
+    need_compiler()
+    program = tmp_path / "classify"
+    build = ["make", "--silent", "-C", str(EXAMPLES / "cpp"), f"OUT={program}", f"PYTHON={sys.executable}"]
+    subprocess.run(build, capture_output=True, check=True)
+    (file,) = exported.artifacts.glob("*.tflite")
+    (tmp_path / "no.ppm").write_bytes(b"P6 4 4 255\nab")
+    (tmp_path / "no.tflite").write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    for network, words in ((file, "is cut short"), (tmp_path / "no.tflite", "no card in it")):
+        done = subprocess.run([program, network, tmp_path / "no.ppm"], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert words in done.stderr
