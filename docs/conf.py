@@ -40,3 +40,5 @@ napoleon_use_ivar = True  # the attributes of a dataclass are told once, by its 
 html_theme = "furo"
 html_title = "mobilevision"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]

@@ -1,8 +1,8 @@
 """The directive `works-where`: which network, task, format and precision was verified, and how; from facts alone.
 
 The facts are the catalog, what each format is written in, which heads stand on which network, and the results of
-benchmarks that lie beside these pages: `zoo_parity.json`, `int8_accuracy.json`, `export_latency.json`. What no file tells
-of was not run as far as these pages know, and is only expected.
+benchmarks that lie beside these pages: `zoo_parity.json`, `int8_accuracy.json`, `export_latency.json`. What no file
+tells of was not run as far as these pages know, and is only expected.
 """
 
 import json
@@ -27,12 +27,12 @@ HERE = Path(__file__).resolve().parents[1]
 RESULTS = ("zoo_parity.json", "int8_accuracy.json", "export_latency.json")
 PRECISIONS = ("fp32", "fp16", "int8")
 FLOOR = 0.01  # share of the pictures that a file in 8 bits may be wrong on more often than torch
-SIGNS = {"verified": "✓", "failed": "✗", "ran": "▷", "expected": "○", "blocked": "–"}
+SIGNS = {"verified": "✓", "failed": "✗", "ran": "▷", "expected": "○", "blocked": "-"}
 MEANING = {
-    "verified": "its result is in a file beside these pages: compared with torch in its own runtime, within the limit",
+    "verified": "compared with torch in its own runtime, within the limit; the result is kept beside these pages",
     "failed": "its result is there, and it is not within the limit, or there is no file",
     "ran": "written and timed in its runtime by a benchmark that does not compare it with torch",
-    "expected": "no result beside these pages; every export is compared with torch all the same before it gets its name",
+    "expected": "no result is kept beside these pages; every export is compared with torch all the same",
     "blocked": "cannot be, or cannot be run, and the cell says why",
 }
 
@@ -70,7 +70,7 @@ def _parity(told: dict[str, Any]) -> Iterator[tuple[tuple[str, str, str], Told]]
             state = "verified" if facts["passed"] else "failed"
             yield (
                 (network, to, "fp32"),
-                Told(state, f"differs by {off:.1e}; the limit is {FP32.limit:.0e}", f"{off:.0e}"),
+                Told(state, f"differs by {off:.1e} (limit {FP32.limit:.0e})", f"{off:.0e}"),
             )
 
 
@@ -125,7 +125,7 @@ def rows(task: str, results: Results) -> list[tuple[str, list[Told]]]:
 def _does(network: str, task: str) -> bool:
     """Whether the network is a backbone, or published whole for this task."""
     head = arch(network).head
-    return isinstance(head, TASKS["classify"].heads) or isinstance(head, TASKS[task].heads)
+    return isinstance(head, (*TASKS["classify"].heads, *TASKS[task].heads))
 
 
 def _short(family: str) -> Any:
@@ -141,7 +141,8 @@ def table(task: str, results: Results) -> str:
         for name, cells in rows(task, results)
     )
     head = f'<thead><tr><th rowspan="2" scope="col">network</th>{above}</tr><tr>{below}</tr></thead>'
-    return f'<div class="table-wrapper docutils container"><table class="docutils">{head}<tbody>{lines}</tbody></table></div>'
+    inside = f'<table class="docutils">{head}<tbody>{lines}</tbody></table>'
+    return f'<div class="table-wrapper docutils container">{inside}</div>'
 
 
 def _cell(known: Told) -> str:
