@@ -106,7 +106,9 @@ def told(network: str, task: str, to: str, precision: str, results: Results) -> 
     if own and (network, to, precision) in results:
         return results[network, to, precision]
     if format_.away:
-        return Told("blocked", f"not run here: {format_.away}; {format_.note}")
+        return Told("blocked", f"{to} is not run here: {format_.away}; {format_.note}")
+    if format_.remains:
+        return Told("blocked", f"{to} is not run on its device: {format_.remains}")
     return Told("expected", "no result beside these pages")
 
 
