@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mobilevision.cost import cost
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy.load import load
 from mobilevision.run import Run
+from mobilevision.zoo import catalog
 from page_blocks import blocks, draw_marks, draw_pets, run_block
 from test_deploy_export import make_run
 
@@ -77,8 +79,8 @@ def test_every_path_that_a_page_names_is_there() -> None:
 
 
 def test_every_page_is_on_the_list() -> None:
-    listed = {f"{line}.md" for line in PAGES["index.md"].splitlines()}
-    assert set(PAGES) - listed == {"index.md"}
+    listed = [f"{line}.md" for line in PAGES["index.md"].splitlines() if line]
+    assert [page for page in PAGES if not any(fnmatchcase(page, entry) for entry in listed)] == ["index.md"]
 
 
 @pytest.mark.slow
@@ -155,7 +157,7 @@ def test_every_family_has_a_page_with_its_drawing() -> None:
     drawn = {
         name for text in PAGES.values() for name in re.findall(r"^```\{network\} (\w+)$", text, flags=re.MULTILINE)
     }
-    families = {str(facts["family"]) for name, facts in mv.zoo.catalog().items() if name in drawn}
+    families = {str(facts["family"]) for name, facts in catalog().items() if name in drawn}
     assert families == {"mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenetv4", "mnasnet", "semnasnet", "emo"}
 
 
