@@ -63,7 +63,7 @@ def run_block(block: Block, page: str) -> None:
     if block.language == "python":
         exec(compile(block.code, page, "exec"), {"__name__": "__main__"})
         return
-    for line in filter(None, block.code.splitlines()):
+    for line in filter(None, block.code.replace("\\\n", " ").splitlines()):
         if line.startswith(OURS):
             assert run(shlex.split(line, comments=True)[1:]) == 0, f"{page}: {line}"
         else:

@@ -144,7 +144,7 @@ def table(task: str, results: Results) -> str:
     )
     head = f'<thead><tr><th rowspan="2" scope="col">network</th>{above}</tr><tr>{below}</tr></thead>'
     inside = f'<table class="docutils">{head}<tbody>{lines}</tbody></table>'
-    return f'<div class="table-wrapper docutils container">{inside}</div>'
+    return f'<div class="table-wrapper works">{inside}</div>'
 
 
 def _cell(known: Told) -> str:
