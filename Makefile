@@ -35,6 +35,9 @@ format: $(venv)/dev  ## put the code in form
 	$(bin)/ruff format .
 	$(bin)/ruff check --fix .
 
+catalog: $(venv)/dev  ## write what `mobilevision list` reads, after a change of the zoo
+	$(bin)/python -m mobilevision.zoo.families
+
 docs: $(venv)/dev  ## the pages, into docs/_build/html; a warning is an error
 	$(bin)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 

@@ -194,9 +194,11 @@ def theirs(name: str, number: str) -> Any:
 
     from mobilevision.network import Network
 
-    if name in timm.list_models():
-        return without_norms(settle(timm.create_model(name, exportable=True), name), zoo.arch(name).size)
-    network = settle(Network(zoo.arch(name)), name)
+    known = name in timm.list_models()
+    network = timm.create_model(name, exportable=True) if known else Network(zoo.arch(name))
+    network = without_norms(settle(network, name), zoo.arch(name).size)
+    if known:
+        return network
     first = next(part for part in network.modules() if isinstance(part, torch.nn.Conv2d))
     first.__class__ = torch.nn.Conv2d  # a stranger's convolution, which our exporter takes as it stands
     return network
