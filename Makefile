@@ -9,7 +9,7 @@ venv := .venv
 bin := $(venv)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo web test test-slow check format docs clean
+.PHONY: help demo web test test-slow check format catalog docs clean
 
 help:  ## the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
