@@ -18,6 +18,7 @@ from mobilevision.train.optimizer import groups
 from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import RECIPES
 from mobilevision.train.schedule import learning_rate
+from mobilevision.zoo import arch
 
 OURS = {"finetune", "scratch_small", "quick", "detect_small", "segment_small", "embed_small", "embed_finetune"}
 
@@ -141,3 +142,18 @@ def test_mobilenetv1_spares_depthwise_filters_and_torchvision_spares_nothing() -
     assert not depthwise & decaying["mobilenetv1"]
     assert depthwise <= decaying["mobilenetv2"]
     assert decaying["torchvision_mobilenetv2"] == {id(weight) for weight in network.parameters()}
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe", "advised"),
+    [
+        ("mobilenetv4_hybrid_medium", "scratch_small", "--set lr=0.0005"),
+        ("mobilenetv4_hybrid_medium", "mobilenetv4_hybrid_medium", ""),  # its batch is 512 times as large
+        ("mobilenetv4_conv_small", "scratch_small", ""),
+        ("emo_1m", "scratch_small", ""),
+    ],
+)
+def test_a_learning_rate_at_which_mobile_mqa_runs_away_is_told(name: str, recipe: str, advised: str) -> None:
+    line = recipes.advice(RECIPES[recipe], arch(name))
+    assert advised in line
+    assert bool(line) == bool(advised)

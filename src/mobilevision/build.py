@@ -34,7 +34,7 @@ from mobilevision.train.device import leads
 from mobilevision.train.loop import fit
 from mobilevision.train.position import Habits
 from mobilevision.train.recipe import Recipe
-from mobilevision.train.recipes import usual
+from mobilevision.train.recipes import advice, usual
 
 SHOWN = 5  # files set aside that are named; data.json names all
 
@@ -143,6 +143,8 @@ def train(
         f"stopped, it goes on with --out {folder}"
     )
     recipe = recipe or usual(task, weights=weights is not None)
+    if weights is None and (line := advice(recipe, network.arch)):
+        say(line)
     found, fed = feeding.fed(found, asked, network=network, recipe=recipe)
     return fit(
         network,

@@ -3,7 +3,7 @@
 from mobilevision.train.recipes.dense import detect_small, segment_small
 from mobilevision.train.recipes.embed import embed_finetune, embed_small
 from mobilevision.train.recipes.emo_mnasnet import emo, mnasnet
-from mobilevision.train.recipes.find import RECIPES, find_recipe, usual
+from mobilevision.train.recipes.find import RECIPES, advice, find_recipe, usual
 from mobilevision.train.recipes.ours import finetune, quick, scratch_small
 from mobilevision.train.recipes.torchvision import torchvision_mobilenetv2, torchvision_mobilenetv3, torchvision_second
 from mobilevision.train.recipes.v1_v2 import mobilenetv1, mobilenetv2
@@ -19,6 +19,7 @@ from mobilevision.train.recipes.v4 import (
 
 __all__ = [
     "RECIPES",
+    "advice",
     "detect_small",
     "embed_finetune",
     "embed_small",

@@ -1,5 +1,7 @@
 """The recipes by name."""
 
+from mobilevision.architecture import Arch
+from mobilevision.blocks.uib import MobileMQA
 from mobilevision.errors import UsageError, nearest
 from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import dense, embed, ours, torchvision, v1_v2, v3, v4
@@ -46,3 +48,18 @@ def usual(task: str, *, weights: bool) -> Recipe:
         weights: whether the training starts from weights that have seen pictures.
     """
     return USUAL.get(task, (ours.scratch_small, ours.finetune))[weights]
+
+
+CALM, CALM_BATCH = 5e-4, 32
+"""A learning rate of AdamW, and its batch, at which Mobile MQA learned from nothing; at 2e-3 it ran away."""
+
+
+def advice(recipe: Recipe, arch: Arch) -> str:
+    """What to change of a recipe for a network that starts from nothing; "" if nothing speaks against it."""
+    attends = any(isinstance(block, MobileMQA) for stage in arch.stages for block in stage)
+    if not attends or recipe.optimizer != "adamw" or recipe.lr / recipe.batch <= 2 * CALM / CALM_BATCH:
+        return ""
+    return (
+        f"{arch.name} has attention, which may not learn from nothing at a learning rate of {recipe.lr:g}; "
+        f"try --set lr={CALM * recipe.batch / CALM_BATCH:g}, or start from weights"
+    )
