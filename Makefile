@@ -24,7 +24,7 @@ test: $(venv)/dev  ## the fast tests (under 6 minutes)
 	$(bin)/python -m pytest -v
 
 test-slow: $(venv)/dev  ## the heavy tests (under 45 minutes)
-	$(bin)/python -m pytest -v -m slow
+	$(bin)/python -m pytest -v -m slow --durations=20
 
 check: $(venv)/dev  ## formatting, lint, types
 	$(bin)/ruff format --check .
