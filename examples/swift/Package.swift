@@ -4,6 +4,5 @@ import PackageDescription
 let package = Package(
     name: "Classify",
     platforms: [.iOS(.v17), .macOS(.v14)],
-    products: [.library(name: "Classify", targets: ["Classify"])],
     targets: [.target(name: "Classify")]
 )

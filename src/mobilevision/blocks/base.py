@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple, Protocol, Self
@@ -33,7 +34,7 @@ class Tap(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(ABC):
     """One row of an architecture.
 
     Attributes:
@@ -49,9 +50,9 @@ class Block:
     tapped: ClassVar[bool] = True
     """Whether the block's output is a map that other heads stand on."""
 
+    @abstractmethod
     def build(self, cin: int) -> nn.Module:
         """A fresh module for `cin` incoming channels. Shape: (N, cin, H, W) -> (N, out, H / stride, W / stride)."""
-        raise NotImplementedError
 
     def widened(self, by: float) -> Self:
         """The same block with `by` times the outgoing channels, rounded to a multiple of 8."""
@@ -93,19 +94,19 @@ class Backbone(Protocol):
 
 
 @dataclass(frozen=True)
-class Head:
+class Head(ABC):
     """What stands on the maps of an architecture: it knows where they are taken, not how many outputs a task wants."""
 
+    @abstractmethod
     def taps(self, arch: Backbone) -> tuple[Tap, ...]:
         """Where in `arch` the head takes its maps, fine to coarse."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build(self, taps: tuple[Tap, ...], outputs: int) -> nn.Module:
         """A fresh module that takes the list of maps and gives the task's outputs.
 
         Its part `scores` holds the layers whose channels depend on `outputs`, and no other layer does.
         """
-        raise NotImplementedError
 
     def outputs(self, channels: int) -> int:
         """How many outputs a layer of scores with so many channels was built for."""

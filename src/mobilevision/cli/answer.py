@@ -53,7 +53,7 @@ def answered(verb: Callable[..., Answer]) -> Callable[..., None]:
 
     signature = inspect.signature(verb)
     option = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json)
-    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+    command.__signature__ = signature.replace(  # type: ignore[attr-defined]  # read by inspect, not typed
         parameters=[*signature.parameters.values(), option], return_annotation=None
     )
     command.__annotations__ = verb.__annotations__ | {"json": Json, "return": None}

@@ -95,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
         tell_failure(str(error), kind=type(error).__name__, exit_code=error.exit_code, as_json=as_json)
         return error.exit_code
     except CommandError as error:
-        sentence = f"{error.format_message()} (see: mobilevision --help)"  # type: ignore[attr-defined]
+        sentence = f"{error.format_message()} (see: mobilevision --help)"  # type: ignore[attr-defined]  # click is not typed
         tell_failure(sentence, kind="UsageError", exit_code=2, as_json=as_json)
         return 2
     except (KeyboardInterrupt, typer.Abort):

@@ -111,6 +111,18 @@ def _part(run: Run, name: str, missing: list[Missing]) -> dict[str, Any]:
     if not run.has(name):
         missing.append(Missing(f"There is no {name}.json.", command))
         return {}
+    return facts_by_name(run, name, command, missing)
+
+
+def facts_by_name(run: Run, name: str, command: str, missing: list[Missing]) -> dict[str, Any]:
+    """What a file of a run says; empty if it cannot be read.
+
+    Args:
+        run: the run.
+        name: of the file, without ".json".
+        command: what would write it anew.
+        missing: told why there is nothing.
+    """
     try:
         facts = run.read(name)
     except InputError as error:

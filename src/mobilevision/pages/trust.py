@@ -10,7 +10,7 @@ from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import InputError
 from mobilevision.files import sha256
 from mobilevision.pages.diagrams import endured, reliability
-from mobilevision.pages.facts import Missing, RunFacts
+from mobilevision.pages.facts import Missing, RunFacts, facts_by_name
 from mobilevision.pages.heat import as_uri, overlaid, seen
 from mobilevision.run import Run
 
@@ -116,15 +116,8 @@ def kept(facts: RunFacts, name: str, missing: list[Missing]) -> dict[str, Any]:
         if facts.part("task").get("task") == "classify":
             missing.append(Missing(ASKED[name], command))
         return {}
-    try:
-        part = run.read(name)
-    except InputError as error:
-        missing.append(Missing(f"{name}.json cannot be read: {error}.", command))
-        return {}
-    if not isinstance(part, dict):
-        missing.append(Missing(f"{name}.json holds no facts by name.", command))
-        return {}
-    if run.best.is_file() and part.get("weights_sha256") != sha256(run.best):
+    part = facts_by_name(run, name, command, missing)
+    if part and run.best.is_file() and part.get("weights_sha256") != sha256(run.best):
         missing.append(Missing(f"{name}.json is of other weights than the run's best.", command))
         return {}
     return part

@@ -50,7 +50,7 @@ def share_norms_(network: Network, device: torch.device) -> None:
     """
     if device.type == "cpu":
         raise MissingError("torch's synchronized batch norm does not run on a CPU; use norms=batch, or a GPU")
-    nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]  # torch's
 
 
 def hold_(network: Network, recipe: Recipe) -> None:
