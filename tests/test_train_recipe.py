@@ -1,6 +1,8 @@
 """Recipes and what follows from them alone."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ from torch import nn
 
 from mobilevision.architecture import Arch
 from mobilevision.blocks import Classifier, Conv, Inverted
+from mobilevision.build import starting
 from mobilevision.data import Preprocessing
 from mobilevision.errors import InputError, MissingError, UsageError
 from mobilevision.layers import Residual
@@ -22,6 +25,7 @@ from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import RECIPES, find_recipe, quick
 from mobilevision.train.rmsprop import RMSpropTF
 from mobilevision.train.schedule import learning_rate
+from mobilevision.weights.save import save_weights
 
 TINY = Arch("tiny", ((Conv(8, 2),), (Inverted(8), Inverted(16, 2), Inverted(16))), Classifier(), size=32)
 
@@ -229,3 +233,19 @@ def test_a_device_that_is_not_here_is_told() -> None:
             make_fabric("cuda", "auto")
     with pytest.raises(UsageError, match="precision"):
         make_fabric("cpu", "fp12")
+
+
+def test_weights_are_drawn_as_the_recipe_says_where_a_training_starts_from_nothing(tmp_path: Path) -> None:
+    facts: dict[str, Any] = {"task": "classify", "weights": None, "seed": 3}
+    plain, drawn, again = (
+        starting("mobilenetv2_035", 4, init=init, **facts) for init in ("torch", "fan_out", "fan_out")
+    )
+    assert all(map(torch.equal, drawn.parameters(), again.parameters()))
+    convolutions = [part for part in drawn.stages.modules() if isinstance(part, nn.Conv2d)]
+    wide = max(convolutions, key=lambda part: part.weight.numel())
+    products = wide.out_channels * wide.kernel_size[0] * wide.kernel_size[1]
+    assert wide.weight.std().item() == pytest.approx((2 / products) ** 0.5, rel=0.05)
+    assert all(map(torch.equal, drawn.head.parameters(), plain.head.parameters()))
+    save_weights(plain, tmp_path / "weights.safetensors")
+    given = starting("mobilenetv2_035", 4, init="fan_out", **facts | {"weights": str(tmp_path / "weights.safetensors")})
+    assert all(map(torch.equal, given.stages.parameters(), plain.stages.parameters()))

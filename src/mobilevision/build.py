@@ -31,6 +31,7 @@ from mobilevision.tasks.figures import headline
 from mobilevision.tasks.measure import measure
 from mobilevision.timing.clock import bench
 from mobilevision.train.device import leads
+from mobilevision.train.initial import INITIAL
 from mobilevision.train.loop import fit
 from mobilevision.train.position import Habits
 from mobilevision.train.recipe import Recipe
@@ -136,14 +137,14 @@ def train(
     for line in (*(f"set aside {each.file}: {each.reason}" for each in found.set_aside[:SHOWN]), *found.warnings):
         say(line)
     asked = make_task(task, found.labels, multilabel=found.multilabel, loss=loss)
-    network = starting(arch, asked.outputs, task=task, weights=weights, seed=seed)
+    recipe = recipe or usual(task, weights=weights is not None)
+    network = starting(arch, asked.outputs, task=task, weights=weights, seed=seed, init=recipe.init)
     folder = Path(out) if out else fresh_folder(data)
     say(
         f"training {network.arch.name} on {len(found.train)} pictures of {len(found.labels)} classes in {folder}; "
         f"stopped, it goes on with --out {folder}"
     )
-    recipe = recipe or usual(task, weights=weights is not None)
-    if weights is None and (line := advice(recipe, network.arch)):
+    if not (weights or _tag(arch)) and (line := advice(recipe, network.arch)):
         say(line)
     found, fed = feeding.fed(found, asked, network=network, recipe=recipe)
     return fit(
@@ -160,10 +161,13 @@ def train(
     )
 
 
-def starting(arch: str | Arch, outputs: int, *, task: str, weights: str | None, seed: int) -> Network:
-    """The network that a training starts from: with weights, or with random ones that `seed` decides."""
+def starting(arch: str | Arch, outputs: int, *, task: str, weights: str | None, seed: int, init: str) -> Network:
+    """The network that a training starts from: with weights, or with random ones that `init` and `seed` decide."""
     torch.manual_seed(seed)
-    network: Network = create_model(_headed(arch, task), pretrained=weights or _tag(arch), num_classes=outputs)
+    found = weights or _tag(arch)
+    network: Network = create_model(_headed(arch, task), pretrained=found, num_classes=outputs)
+    if not found:
+        INITIAL[init](network, torch.Generator().manual_seed(seed))
     return network
 
 

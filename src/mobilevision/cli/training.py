@@ -182,7 +182,7 @@ def _tried(
 
     checked = check_data(task, data, seed=seed)
     asked = make_task(task, checked.labels, multilabel=checked.multilabel, loss=loss)
-    network = starting(network_named(arch), asked.outputs, task=task, weights=weights, seed=seed)
+    network = starting(network_named(arch), asked.outputs, task=task, weights=weights, seed=seed, init=recipe.init)
     found = find_lr(network, checked, task=asked, recipe=recipe, seed=seed, device=device, workers=workers)
     return Answer(
         found.facts(), f"the loss falls fastest at a learning rate of {found.lr:.2g}: --set lr={found.lr:.2g}"

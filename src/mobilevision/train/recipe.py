@@ -12,6 +12,7 @@ WORDS = {
     "schedule": ("cosine", "linear", "exponential", "step", "constant"),
     "undecayed": ("nothing", "norms", "vectors", "vectors_depthwise"),
     "norms": ("batch", "frozen", "sync"),
+    "init": ("torch", "fan_out"),
     "drop_path_shape": ("linear", "flat"),
     "policy": tuple(POLICIES),
     "balance": ("none", "sample", "weight"),
@@ -69,6 +70,8 @@ class Recipe:
         clip: longest gradient of all weights together, as a Euclidean norm; 0 does not clip.
         layer_decay: what the learning rate is multiplied by from stage to stage, from the head towards the image.
         freeze: stages, from the image on, that are not trained.
+        init: what `build` and `train` draw weights by where they start from nothing: "torch" leaves each layer as torch
+            makes it, "fan_out" is that of torchvision's mobile networks (arXiv:1502.01852).
         norms: "batch" normalizes by the batch, "frozen" by the statistics that the weights came with and learns
             nothing, "sync" by the batches of all processes.
         norm_keep: share of the running statistics that a step keeps.
@@ -130,6 +133,7 @@ class Recipe:
     layer_decay: float = 1.0
     freeze: int = 0
     norms: str = "batch"
+    init: str = "torch"
     norm_keep: float = 0.9
     average: float = 0.0
     smoothing: float = 0.0
