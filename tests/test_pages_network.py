@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
+from torch import nn
 
 from mobilevision import zoo
 from mobilevision.architecture import Arch
@@ -65,7 +66,8 @@ def test_a_block_is_told_in_the_words_of_its_paper(block: Block, words: str) -> 
 def test_a_block_nobody_described_is_told_by_its_class() -> None:
     @dataclass(frozen=True)
     class GhostModule(Block):
-        pass
+        def build(self, cin: int) -> nn.Module:
+            return nn.Identity()
 
     assert describe(GhostModule(8)) == "ghost module"
     assert kind(GhostModule(8)) == OTHER
