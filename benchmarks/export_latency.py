@@ -31,8 +31,8 @@ import numpy as np
 
 from mobilevision import jobs, zoo
 from mobilevision.cost import walk
-from mobilevision.deploy.base import FP32, Array
-from mobilevision.deploy.formats import find_format, format_of
+from mobilevision.deploy.base import FP32, Array, Format
+from mobilevision.deploy.formats import find_format, find_precision, format_of
 from mobilevision.deploy.ranges import Rounding, minmax
 from mobilevision.deploy.runtime import open_file
 from mobilevision.files import write_json, write_text
@@ -169,8 +169,8 @@ def write(name: str, side: str, to: str, number: str, file: str) -> None:
 
     torch.manual_seed(0)
     size = zoo.arch(name).size
-    network = {OURS: ours, THEIRS: theirs}[side](name, number).eval()
     format_, path, card = find_format(to), Path(file), {"labels": []}
+    network = (ours(name, number, format_) if side == OURS else theirs(name)).eval()
     if number == "fp32":
         format_.export(network, (3, size, size), card, path, FP32)
         return
@@ -179,16 +179,14 @@ def write(name: str, side: str, to: str, number: str, file: str) -> None:
     format_.quantize(network, pictures, card, path, Rounding(minmax))
 
 
-def ours(name: str, number: str) -> Any:
-    from mobilevision.deploy.integers import integer_form
-    from mobilevision.deploy.prepare import deployable
+def ours(name: str, number: str, format_: Format) -> Any:
+    from mobilevision.deploy.integers import form_for
     from mobilevision.network import Network
 
-    network = deployable(settle(Network(zoo.arch(name)), name))
-    return integer_form(network) if number == "int8" else network
+    return form_for(settle(Network(zoo.arch(name)), name), format_, find_precision(format_, number))
 
 
-def theirs(name: str, number: str) -> Any:
+def theirs(name: str) -> Any:
     import timm
     import torch
 

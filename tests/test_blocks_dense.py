@@ -79,7 +79,7 @@ def test_retinanet_on_conv_m_agrees_with_table_7() -> None:
     assert (params + unused - norm_params) / 1e6 == pytest.approx(9.79, rel=0.002)
 
 
-@pytest.mark.parametrize("head", HEADS, ids=lambda head: f"{type(head).__name__}-{hash(head) % 1000}")
+@pytest.mark.parametrize("head", HEADS, ids=repr)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_head_stands_on_every_family(name: str, head: Head) -> None:
     arch = zoo.arch(name).with_head(head)

@@ -5,11 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from mobilevision import zoo
 from mobilevision.blocks.irmb import GridAttention
 from mobilevision.deploy.attention import ConvolutionalChannelNorm, PlainChannelNorm, PlainGridAttention
+from mobilevision.deploy.base import INT8, Format
+from mobilevision.deploy.executorch import EXECUTORCH
+from mobilevision.deploy.integers import form_for
+from mobilevision.deploy.litert import LITERT
+from mobilevision.deploy.litert_layers import layers as litert_layers
 from mobilevision.deploy.prepare import deployable
+from mobilevision.deploy.ranges import Rounding, minmax
 from mobilevision.deploy.stem import ColumnsAsChannels, columns_as_channels
 from mobilevision.layers import ChannelNorm, Conv2d
 from mobilevision.network import Network
@@ -65,22 +72,33 @@ def test_a_layer_norm_of_convolutions_computes_the_same() -> None:
 
 
 @pytest.mark.slow
-def test_an_int8_tflite_of_emo_is_one_piece_of_the_delegate(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["emo_1m", "mobilenetv4_hybrid_medium_075"])
+def test_an_int8_tflite_of_every_kind_of_attention_is_one_piece_of_the_delegate(name: str, tmp_path: Path) -> None:
     pytest.importorskip("litert_torch")
-    from ai_edge_litert.interpreter import Interpreter
 
-    from mobilevision.deploy import litert
-    from mobilevision.deploy.base import INT8
-    from mobilevision.deploy.litert_int8 import quantize
-    from mobilevision.deploy.ranges import Rounding, minmax
+    file = written(LITERT, name, tmp_path)
 
+    assert {layer.piece for layer in litert_layers(file)} == {"0"}
+
+
+@pytest.mark.slow
+def test_executorch_takes_a_hard_swish_whole_and_moves_no_map_to_meet_a_number(tmp_path: Path) -> None:
+    pytest.importorskip("executorch")
+
+    names = EXECUTORCH.operators(written(EXECUTORCH, "mobilenetv3_small_050", tmp_path))
+
+    network = Network(zoo.arch("mobilenetv3_small_050"), 4)
+    swishes = sum(isinstance(part, nn.Hardswish) for part in network.modules())
+    gates = sum(isinstance(part, nn.Hardsigmoid) for part in network.modules())
+    assert names.count("XNNHardswish") == swishes
+    assert names.count("XNNStaticTranspose") <= 2 + 2 * gates  # the door's, the pool's, and numbers that gates add
+
+
+def written(format_: Format, name: str, folder: Path) -> Path:
+    """A network of the zoo in 8 bits."""
     torch.manual_seed(0)
-    exact, file = tmp_path / "exact.tflite", tmp_path / "emo.tflite"
-    network = deployable(Network(zoo.arch("emo_1m"), 4).eval())
-    litert.export(network, (3, 64, 64), {"labels": []}, exact, INT8)
-    pictures = np.random.default_rng(0).standard_normal((2, 3, 64, 64)).astype(np.float32)
-    quantize(exact, pictures, file, Rounding(minmax))
-
-    interpreter = Interpreter(model_path=str(file), num_threads=1)
-    interpreter.allocate_tensors()
-    assert [each["op_name"] for each in interpreter._get_ops_details()].count("DELEGATE") == 1
+    assert format_.quantize is not None
+    file, pictures = folder / f"network{format_.suffix}", np.random.default_rng(0).standard_normal((2, 3, 64, 64))
+    network = form_for(Network(zoo.arch(name), 4).eval(), format_, INT8)
+    format_.quantize(network, pictures.astype(np.float32), {"labels": []}, file, Rounding(minmax))
+    return file

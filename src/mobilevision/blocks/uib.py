@@ -96,7 +96,8 @@ class MultiQuery(nn.Module):
     """Attention whose heads share one key and one value. Shape: (N, cin, H, W) -> (N, out, H, W).
 
     With the channels last, the queries of all heads are rows of one matrix, so that two batched products do
-    everything and no tensor is transposed (the paper's einsum reordering, table 17).
+    everything and neither queries nor values are transposed (the paper's einsum reordering, table 17). Keys are columns
+    from the first: written as transposed rows, LiteRT's converter makes a layer of them that XNNPACK does not take.
     """
 
     def __init__(self, cin: int, out: int, *, heads: int, dim: int, kv_stride: int) -> None:
@@ -116,7 +117,8 @@ class MultiQuery(nn.Module):
         """Shape: (N, cin, H, W) -> (N, out, H, W)."""
         n, _, h, w = x.shape
         q = self.query(x).permute(0, 2, 3, 1).reshape(n, h * w * self.heads, self.dim)
-        k, v = (part(x).permute(0, 2, 3, 1).flatten(1, 2) for part in (self.key, self.value))  # (N, hw, dim)
-        near = torch.bmm(q * self.temperature, k.transpose(1, 2)).softmax(-1)  # (N, HW * heads, hw)
+        k = self.key(x).flatten(2)  # (N, dim, hw)
+        v = self.value(x).permute(0, 2, 3, 1).flatten(1, 2)  # (N, hw, dim)
+        near = torch.bmm(q * self.temperature, k).softmax(-1)  # (N, HW * heads, hw)
         y: Tensor = self.project(torch.bmm(near, v).reshape(n, h, w, -1).permute(0, 3, 1, 2))
         return y

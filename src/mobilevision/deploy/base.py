@@ -127,10 +127,10 @@ class Quantize(Protocol):
     def __call__(
         self, network: nn.Module, pictures: Array, card: dict[str, Any], to: Path, how: Rounding
     ) -> dict[int, float]:
-        """Write a network in the form that `integer_form` gives.
+        """Write a network.
 
         Args:
-            network: what to write.
+            network: what to write; in the form that `integer_form` gives, unless the format knows hard swish.
             pictures: prepared calibration pictures. Shape: (N, channels, height, width).
             card: as for `Format.export`.
             to: where to write.
@@ -164,6 +164,8 @@ class Format:
         remains: what is left to do before the device that the files are for can run them.
         delegate: what takes as much of a file as it can, and leaves the rest to the runtime's plain kernels.
         layers: a file's operators with what they cost, in order.
+        channels_last: whether its runtime holds maps so, and attention is best written for that.
+        hard_swish: whether its integer kernels take a hard swish whole; else it is written as a sum and a product.
     """
 
     name: str
@@ -182,6 +184,8 @@ class Format:
     remains: str = ""
     delegate: str = ""
     layers: Callable[[Path], tuple[Layer, ...]] | None = None
+    channels_last: bool = True
+    hard_swish: bool = False
 
     def need_exporter(self) -> None:
         """Check that files can be written and proven here.

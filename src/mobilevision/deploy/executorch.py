@@ -169,4 +169,5 @@ EXECUTORCH = Format(
     note="its XNNPACK delegate",
     delegate="XNNPACK",
     layers=layers,
+    hard_swish=True,
 )

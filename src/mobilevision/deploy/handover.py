@@ -11,11 +11,11 @@ from torch import Tensor
 
 from mobilevision import jobs
 from mobilevision.architecture import Arch
+from mobilevision.deploy.base import INT8
 from mobilevision.deploy.equalize import correct_, equalize_
 from mobilevision.deploy.filing import PLAIN, filing_
 from mobilevision.deploy.formats import find_format, find_precision
-from mobilevision.deploy.integers import integer_form
-from mobilevision.deploy.prepare import deployable
+from mobilevision.deploy.integers import form_for
 from mobilevision.deploy.ranges import LOOK, Rounding, find_estimator
 from mobilevision.deploy.rounded import rebuilt
 from mobilevision.deploy.simulate import sensitivity
@@ -102,7 +102,7 @@ def write(arch: str, outputs: int, shape: Sequence[int], weights: str, card: dic
     precision = find_precision(format_, card["precision"])
     network = _rebuilt(arch, outputs, shape, weights)
     filing = filing_(network, card, _sides(shape))
-    format_.export(filing.finished(deployable(network)), _sides(shape), card, Path(to), precision)
+    format_.export(filing.finished(form_for(network, format_, precision)), _sides(shape), card, Path(to), precision)
 
 
 def write_integers(
@@ -142,7 +142,7 @@ def write_integers(
     else:
         opened = _rebuilt(arch, outputs, shape, weights)
         filing = filing_(opened, card, _sides(shape))
-        network = integer_form(deployable(opened))
+        network = form_for(opened, format_, INT8)
         if how["equalize"]:
             equalize_(network, shown)
         lost = sensitivity(filing.rows(network), shown[:LOOK])

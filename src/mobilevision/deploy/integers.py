@@ -1,4 +1,4 @@
-"""The forms that integer kernels take whole."""
+"""The form that a format is written from, and that which integer kernels take whole."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from typing import TypeVar
 
 from torch import nn
 
+from mobilevision.deploy.base import INT8, Format, Precision
 from mobilevision.deploy.hard import SIX_TIMES
+from mobilevision.deploy.prepare import deployable
 from mobilevision.deploy.streams import read_streams, traced
 
 Part = TypeVar("Part", bound=nn.Module)
+
+
+def form_for(network: Part, format_: Format, precision: Precision) -> Part:
+    """A copy in the form that a format's runtime computes best in a precision; see `deployable` and `integer_form`."""
+    ready = deployable(network, channels_last=format_.channels_last)
+    return integer_form(ready) if precision == INT8 and not format_.hard_swish else ready
 
 
 def integer_form(network: Part) -> Part:

@@ -21,7 +21,6 @@ DOORS = ((".*", "INPUT"), (".*", "OUTPUT"))
 FLOAT = (
     # names of tensors, operator
     (".*", "BATCH_MATMUL"),
-    (".*MultiQuery.*", "FULLY_CONNECTED"),  # a product of two maps, as the converter writes it
     (".*", "SOFTMAX"),
     (".*", "GELU"),
     (".*", "RSQRT"),

@@ -22,28 +22,30 @@ from mobilevision.layers import ChannelNorm, Conv2d, chain
 Part = TypeVar("Part", bound=nn.Module)
 
 
-def deployable(network: Part) -> Part:
+def deployable(network: Part, *, channels_last: bool = True) -> Part:
     """A copy for export, in eval mode; `network` itself is not touched.
 
     Batch norms, layer scales and the attention's 1/sqrt(dim) are folded into the weights around them; the layer that
-    makes the scores becomes a 1x1 convolution before the flattening; what mixes pixels or channels reads the map with
-    its channels last.
+    makes the scores becomes a 1x1 convolution before the flattening.
 
     Args:
         network: a trained network, or a part of one.
+        channels_last: whether grid attention and layer norms are written for runtimes that hold a map with its channels
+            last; else they stay as they are.
 
     Returns:
         A network that differs from it by rounding alone: below 1e-5 of its largest output.
     """
     kind = next(network.parameters()).dtype
+    forms = HEADS | CHANNELS_LAST if channels_last else HEADS
     copy = deepcopy(network).eval().double()  # folded in double precision, so that only the result is rounded
     with torch.no_grad():
         for fold_ in FOLDS:
             for part in list(copy.modules()):
                 fold_(part)
         for name, part in list(copy.named_modules()):
-            if type(part) in FORMS:
-                copy.set_submodule(name, FORMS[type(part)](part))
+            if type(part) in forms:
+                copy.set_submodule(name, forms[type(part)](part))
     return copy.to(kind)
 
 
@@ -147,13 +149,11 @@ def fold_scale_(part: Any) -> None:
     del part.scale
 
 
-FORMS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
-    Scores: ConvolutionalScores,
-    Projected: ConvolutionalProjected,
-    GridAttention: PlainGridAttention,
-    ChannelNorm: PlainChannelNorm,
-}
+Forms = dict[type[nn.Module], Callable[[Any], nn.Module]]
 """What a part becomes, from the part."""
+
+HEADS: Forms = {Scores: ConvolutionalScores, Projected: ConvolutionalProjected}
+CHANNELS_LAST: Forms = {GridAttention: PlainGridAttention, ChannelNorm: PlainChannelNorm}
 
 FOLDS: tuple[Callable[[Any], None], ...] = (
     fold_norm_,

@@ -137,7 +137,8 @@ class EveryMap(Quantizer):  # type: ignore[misc]
         for node in list(model.graph.nodes):
             if node.target in (aten.add.Tensor, aten.mul.Tensor) and isinstance(node.args[1], int | float):
                 name = f"number_{node.name}"
-                model.register_buffer(name, torch.tensor([float(node.args[1])]))
+                axes = [1] * node.meta["val"].dim()  # XNNPACK's layout pass moves a map to meet what has fewer
+                model.register_buffer(name, torch.full(axes, float(node.args[1])))
                 with model.graph.inserting_before(node):
                     node.args = (node.args[0], model.graph.get_attr(name))
         model.recompile()

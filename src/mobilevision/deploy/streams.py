@@ -17,14 +17,15 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from mobilevision.blocks.irmb import GridAttention
 from mobilevision.deploy.attention import PlainChannelNorm, PlainGridAttention
 from mobilevision.deploy.hard import SixHardSigmoid, SixHardSwish
-from mobilevision.layers import Conv2d
+from mobilevision.layers import ChannelNorm, Conv2d
 
 PROPORTIONAL = (nn.ReLU, nn.ReLU6, nn.Identity, nn.Dropout, nn.AdaptiveAvgPool2d, nn.AvgPool2d)
 """Modules that treat each channel alone and in proportion; a ReLU6 does so below 6."""
 
-WHOLE = (Conv2d, PlainChannelNorm, PlainGridAttention, SixHardSwish, SixHardSigmoid)
+WHOLE = (Conv2d, ChannelNorm, GridAttention, PlainChannelNorm, PlainGridAttention, SixHardSwish, SixHardSigmoid)
 """Modules of ours that stay one node of a graph."""
 
 

@@ -13,8 +13,7 @@ from mobilevision.architecture import Arch, Tap, fact
 from mobilevision.blocks import Block, Classifier, Head
 from mobilevision.deploy.base import INT8, Array, Format, Precision
 from mobilevision.deploy.formats import find_format, find_precision
-from mobilevision.deploy.integers import integer_form
-from mobilevision.deploy.prepare import deployable
+from mobilevision.deploy.integers import form_for
 from mobilevision.deploy.ranges import Rounding, minmax
 from mobilevision.errors import UsageError
 from mobilevision.network import Network
@@ -99,10 +98,10 @@ def part(what: Block | Head | Arch, shape: Sequence[int], outputs: int) -> nn.Mo
 
 def write_one(module: nn.Module, shape: tuple[int, int, int], format_: Format, number: Precision, *, to: Path) -> None:
     """Write one file; in 8 bits, calibrated on noise."""
-    ready = deployable(module)
+    ready = form_for(module, format_, number)
     if number is not INT8:
         format_.export(ready, shape, CARD, to, number)
         return
     assert format_.quantize is not None
     noise: Array = torch.randn(SHOWN, *shape).numpy()
-    format_.quantize(integer_form(ready), noise, CARD, to, Rounding(minmax))
+    format_.quantize(ready, noise, CARD, to, Rounding(minmax))
