@@ -183,7 +183,7 @@ def ours(name: str, number: str, format_: Format) -> Any:
     from mobilevision.deploy.integers import form_for
     from mobilevision.network import Network
 
-    return form_for(settle(Network(zoo.arch(name)), name), format_, find_precision(format_, number))
+    return form_for(settle(Network(zoo.arch(name)), zoo.arch(name).size), format_, find_precision(format_, number))
 
 
 def theirs(name: str) -> Any:
@@ -194,7 +194,8 @@ def theirs(name: str) -> Any:
 
     known = name in timm.list_models()
     network = timm.create_model(name, exportable=True) if known else Network(zoo.arch(name))
-    network = without_norms(settle(network, name), zoo.arch(name).size)
+    size = zoo.arch(name).size
+    network = without_norms(settle(network, size), size)
     if known:
         return network
     first = next(part for part in network.modules() if isinstance(part, torch.nn.Conv2d))
@@ -202,14 +203,13 @@ def theirs(name: str) -> Any:
     return network
 
 
-def settle(network: Any, name: str) -> Any:
+def settle(network: Any, side: int) -> Any:
     """Let the norms see some noise, and scales be as in a trained network: else maps fade from layer to layer.
 
     Faded maps have scales that integer kernels do not take, and numbers so small that processors slow down.
     """
     import torch
 
-    side = zoo.arch(name).size
     for kind, part in ((type(part).__name__, part) for part in network.modules()):
         if isinstance(part, torch.nn.BatchNorm2d):
             part.momentum = None

@@ -1,0 +1,137 @@
+"""What the pages say about the articles' claims is what the edits of the architectures count."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import claims
+from claimed import TRIALS, Claim, MultiHead, Trial, bent, counts, find_trial, pair
+from claims_page import NAMED, drawn, page
+
+from mobilevision import zoo
+from mobilevision.blocks import MobileMQA
+from mobilevision.errors import UsageError
+from mobilevision.network import Network
+
+CLAIMS = [(trial, claim) for trial in TRIALS for claim in trial.claims]
+
+
+def less(name: str) -> tuple[float, float]:
+    """By how many million multiply-accumulates a claim's idea needs less, and the share that it leaves."""
+    ((trial, claim),) = [found for found in CLAIMS if found[1].name == name]
+    new, old = pair(trial, claim)
+    return (old.macs - new.macs) / 1e6, new.macs / old.macs
+
+
+def test_full_convolutions_cost_what_table_4_says_and_separable_ones_8_to_9_times_less() -> None:
+    trial = find_trial("separable")
+    full = counts(trial, "full")
+
+    assert (round(full.macs / 1e6, -1), round(full.params / 1e6, 1)) == (4870, 29.3)  # 4866 and 29.3 in the paper
+    assert 8 < 1 / less("V1: separable convolutions")[1] < 9
+
+
+def test_a_linear_bottleneck_is_free() -> None:
+    assert less("V2: linear bottleneck") == (0, 1)
+
+
+def test_the_cheaper_ends_of_v3_save_what_section_5_says() -> None:
+    assert round(less("V3: cheaper stem")[0], 1) == 10.4  # 10 in the paper
+    assert round(less("V3: cheaper last stage")[0], 1) == 34.3  # 30 in the paper
+
+
+def test_the_detector_on_v3_needs_a_third_less_than_the_one_on_v2() -> None:
+    assert round(less("V3: detection against V2")[1], 2) == 0.67  # 0.51 / 0.80 = 0.64 in the paper
+    assert round(less("V3: reduced tail")[1], 2) == 0.85  # 0.51 / 0.62 = 0.82 in the paper
+
+
+def test_only_the_extra_filters_of_a_form_are_counted() -> None:
+    shares = {name: less(f"V4: {name} against IB")[1] for name in ("ExtraDW", "ConvNext", "FFN")}
+
+    assert shares["FFN"] < shares["ConvNext"] < 1 < shares["ExtraDW"] < 1.05
+
+
+def test_shared_keys_and_values_save_what_table_2_says_of_what_attention_adds() -> None:
+    new, old = pair(find_trial("attention"), find_trial("attention").claims[0])
+
+    assert round(100 * (1 - new.macs / old.macs)) == 38  # 28.6 in the paper, whose blocks are not told
+    assert round(100 * (1 - new.params / old.params)) == 44  # 25.5 in the paper
+
+
+def test_spatial_reduction_takes_three_quarters_of_the_attention_products() -> None:
+    saved, share = less("V4: spatial reduction")
+
+    assert round(saved, 1) == 115.7  # 40 in the paper
+    assert round(share, 3) == 0.917
+
+
+def test_every_claim_names_networks_of_its_trial_and_its_paper() -> None:
+    for trial, claim in CLAIMS:
+        assert {claim.new, claim.old, claim.above} <= {*trial.networks, ""}
+        assert claim.source.startswith("arXiv:")
+    assert len({claim.name for _, claim in CLAIMS}) == len(CLAIMS)
+    with pytest.raises(UsageError, match="did you mean uib"):
+        find_trial("uibs")
+
+
+def test_multi_head_attention_is_mobile_mqa_where_all_heads_have_the_same_keys() -> None:
+    torch.manual_seed(0)
+    shared, own = (block(16, heads=3, dim=8, scale=1.0).build(16).eval() for block in (MobileMQA, MultiHead))
+    weights = {
+        name: weight.repeat(3, 1, 1, 1) if "key" in name or "value" in name else weight
+        for name, weight in shared.state_dict().items()
+    }
+    own.load_state_dict(weights)
+    x = torch.randn(2, 16, 5, 7)
+
+    torch.testing.assert_close(own(x), shared(x))
+
+
+def test_a_bent_network_is_never_negative_where_the_linear_one_is() -> None:
+    torch.manual_seed(0)
+    straight = zoo.arch("mobilenetv2", width=0.25, size=32)
+    place = (2, 0)  # without a residual, so that the projection itself is seen
+    maps = [
+        Network(arch, 4).eval().features(torch.randn(1, 3, 32, 32), [arch.tap(place)])[0]
+        for arch in (straight, bent(straight))
+    ]
+
+    assert maps[0].min() < 0 <= maps[1].min()
+
+
+def test_what_both_are_measured_above_is_taken_off() -> None:
+    claim = Claim("", "", "", "", new="a", old="b", above="c")
+    machine = np.repeat(np.random.default_rng(0).uniform(1, 2, 20), 10)
+    laps = {name: machine * time for name, time in {"a": 3.0, "b": 6.0, "c": 1.0}.items()}
+
+    assert claims.timed(claim, laps) == pytest.approx((0.4, 0.4, 0.4))
+
+
+def results(*trials: Trial) -> dict[str, dict[str, object]]:
+    facts = {"runtime": "runtime 1", "load": 0.5, "laps": 60, "machine": "a processor", "date": "2026-01-01"}
+    return {
+        f"{trial.name} {to}": facts | {"shares": {claim.name: [0.5, 0.4, 0.6] for claim in trial.claims}}
+        for trial in trials
+        for to in NAMED
+    }
+
+
+def test_the_page_says_what_was_not_measured() -> None:
+    text = page(results(TRIALS[0]))
+
+    assert text.count("0.500 [0.400, 0.600]") == 2
+    assert text.count("not measured") == 2 * (len(CLAIMS) - 1)
+    assert drawn(results(*TRIALS)).count("<circle") == 2 + 2 * len(CLAIMS)
+
+
+def test_the_page_in_the_documentation_is_made_of_the_results_beside_it() -> None:
+    found = json.loads((ROOT / "docs" / "claims.json").read_text(encoding="utf-8"))
+
+    assert (ROOT / "docs" / "claims.md").read_text(encoding="utf-8") == page(found)
+    assert (ROOT / "docs" / "claims.svg").read_text(encoding="utf-8") == drawn(found) + "\n"
