@@ -107,6 +107,21 @@ def test_a_run_of_nothing_but_an_architecture_says_what_is_missing_and_what_make
     assert 'class="mv-network"' in page
 
 
+def test_what_was_only_not_asked_for_is_told_quietly_at_the_end(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    whole = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    (run.folder / "explain.json").unlink()
+    (run.folder / "robust.json").unlink()
+    page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "More can be told" not in whole
+    assert "What is missing" not in page
+    assert page.index("How it was made") < page.index("More can be told") < page.index(f"eval {run.folder} --robust")
+    run.best.unlink()  # nothing can be told of weights that are not there
+    page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "More can be told" not in page
+    assert "What is missing" in page
+
+
 @pytest.mark.parametrize("name", ["arch", "task", "recipe", "data", "environment", "metrics"])
 @pytest.mark.parametrize("text", ["{ not json", "[1, 2]", "null"])
 def test_a_broken_part_is_told_and_the_rest_is_shown(tmp_path: Path, name: str, text: str) -> None:

@@ -16,7 +16,7 @@ from mobilevision.pages.picture import picture
 from mobilevision.pages.scenes import Shown, shown_scenes
 from mobilevision.pages.terminal import Listing, show
 from mobilevision.pages.thumbnails import thumbnail
-from mobilevision.pages.trust import Trust, trust
+from mobilevision.pages.trust import Trust, trust, untold
 from mobilevision.pages.words import describe, kind
 from mobilevision.tasks.figures import COUNTED, HEADLINES, NAMES, first_of, title, wilson
 
@@ -86,6 +86,7 @@ class Chapter:
         scenes: pictures with boxes or masks, drawn.
         trust: how far it may be trusted.
         missing: what is not there.
+        more: what could be told besides.
     """
 
     facts: RunFacts
@@ -99,6 +100,7 @@ class Chapter:
     scenes: list[Shown]
     trust: Trust
     missing: list[Missing]
+    more: list[Missing]
 
     @property
     def name(self) -> str:
@@ -178,6 +180,7 @@ def chapter(facts: RunFacts, *, pictures: int, looks: int) -> Chapter:
         scenes=shown_scenes(facts.part("metrics"), facts.labels),
         trust=trusted,
         missing=[*facts.missing, *trusted.missing, *undrawn, *_unfinished(facts)],
+        more=untold(facts),
     )
 
 

@@ -17,9 +17,10 @@ from mobilevision.run import Run
 T = TypeVar("T")
 MOST_TRUE = 2  # true labels of a picture whose maps are shown
 ASKED = {
-    "explain": "Where it looked when it was wrong, and how sure it may be, are not told.",
-    "robust": "What it can bear is not measured.",
+    "explain": "Where it looked when it was wrong, and how sure it may be.",
+    "robust": "What blur, noise, JPEG and rotation it can bear.",
 }
+"""What `eval` tells only if it is asked: its option, and what that tells."""
 
 
 class Look(NamedTuple):
@@ -74,7 +75,7 @@ class Trust:
         looks: mistakes, the surest first.
         sure: calibration, if it was told.
         borne: robustness, if it was told.
-        missing: what is not there, or of other weights.
+        missing: what cannot be read, or is of other weights.
         places: how fine the maps of `looks` are, as height x width.
     """
 
@@ -86,7 +87,7 @@ class Trust:
 
 
 def trust(facts: RunFacts, *, looks: int) -> Trust:
-    """What a run's explain.json and robust.json tell; what is missing is named for classifiers alone.
+    """What a run's explain.json and robust.json tell.
 
     Args:
         facts: what the run holds.
@@ -113,14 +114,20 @@ def kept(facts: RunFacts, name: str, missing: list[Missing]) -> dict[str, Any]:
     """
     run, command = Run(facts.folder), _command(facts, name)
     if not run.has(name):
-        if facts.part("task").get("task") == "classify":
-            missing.append(Missing(ASKED[name], command))
         return {}
     part = facts_by_name(run, name, command, missing)
     if part and run.best.is_file() and part.get("weights_sha256") != sha256(run.best):
         missing.append(Missing(f"{name}.json is of other weights than the run's best.", command))
         return {}
     return part
+
+
+def untold(facts: RunFacts) -> list[Missing]:
+    """What more a classifier's weights would tell, if `eval` were asked."""
+    run = Run(facts.folder)
+    if facts.part("task").get("task") != "classify" or not run.best.is_file():
+        return []
+    return [Missing(what, _command(facts, name)) for name, what in ASKED.items() if not run.has(name)]
 
 
 def _read(how: Callable[[], T], name: str, facts: RunFacts, missing: list[Missing]) -> T | None:
