@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-import claims
-from claimed import TRIALS, Claim, MultiHead, Trial, bent, counts, find_trial, pair
-from claims_page import NAMED, drawn, page
-
 from mobilevision import zoo
 from mobilevision.blocks import MobileMQA
 from mobilevision.errors import UsageError
 from mobilevision.network import Network
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+import claims
+from claimed import TRIALS, Claim, MultiHead, Trial, bent, counts, find_trial, pair
+from claims_page import NAMED, drawn, page
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 CLAIMS = [(trial, claim) for trial in TRIALS for claim in trial.claims]
 
 
@@ -131,7 +131,7 @@ def test_the_page_says_what_was_not_measured() -> None:
 
 
 def test_the_page_in_the_documentation_is_made_of_the_results_beside_it() -> None:
-    found = json.loads((ROOT / "docs" / "claims.json").read_text(encoding="utf-8"))
+    found = json.loads((DOCS / "claims.json").read_text(encoding="utf-8"))
 
-    assert (ROOT / "docs" / "claims.md").read_text(encoding="utf-8") == page(found)
-    assert (ROOT / "docs" / "claims.svg").read_text(encoding="utf-8") == drawn(found) + "\n"
+    assert (DOCS / "claims.md").read_text(encoding="utf-8") == page(found)
+    assert (DOCS / "claims.svg").read_text(encoding="utf-8") == drawn(found) + "\n"

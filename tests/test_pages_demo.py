@@ -8,7 +8,6 @@ import json
 import tarfile
 import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ import pytest
 
 from mobilevision.cli.app import run as command
 from mobilevision.errors import InputError, MissingError, UsageError
-from mobilevision.pages.demo import folder, runtime
-from mobilevision.pages.demo.folder import check_place, page
-from mobilevision.pages.demo.runtime import FILES, runtime_files, unpack
+from mobilevision.pages.demo import folder
+from mobilevision.pages.demo.folder import check_place, own_files, page
+from mobilevision.pages.demo.npm import Package, Taken
+from mobilevision.pages.demo.runtime import LITERT, ONNX, RUNTIMES, WebRuntime
 from mobilevision.pages.demo.samples import pictures
 from mobilevision.pages.demo.serving import server
 from mobilevision.run import Run
@@ -40,57 +40,83 @@ def archive(path: Path, members: dict[str, bytes], *, link: str = "") -> str:
     return base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
 
 
-def whole() -> dict[str, bytes]:
-    return {f"package/dist/{name}": name.encode() for name in FILES}
+CONTENT = {"package/dist/a.mjs": b"the face", "package/dist/a.wasm": b"the runtime"}
 
 
-def test_the_two_files_are_taken_out_of_the_archive_and_nothing_else(tmp_path: Path) -> None:
+def package(sha512: str = "") -> Package:
+    """A small package with two files, of which one gets another name here."""
+    return Package("web", "1.0.0", sha512, (Taken("dist/a.mjs", "a.mjs", 8), Taken("dist/a.wasm", "b.wasm", 11)))
+
+
+def test_the_files_are_taken_out_of_the_archive_under_our_names_and_nothing_else(tmp_path: Path) -> None:
     stray = {"../../stray.txt": b"stray", "package/dist/ort.js": b"more"}
-    sha512 = archive(tmp_path / "web.tgz", whole() | stray)
-    unpack(tmp_path / "web.tgz", tmp_path / "here" / "web", sha512=sha512)
+    sha512 = archive(tmp_path / "web.tgz", CONTENT | stray)
+    package(sha512).unpack(tmp_path / "web.tgz", tmp_path / "here" / "web")
     written = {path for path in tmp_path.rglob("*") if path.is_file()} - {tmp_path / "web.tgz"}
     assert {path.relative_to(tmp_path / "here" / "web").as_posix(): path.read_bytes() for path in written} == {
-        name: name.encode() for name in FILES
+        "a.mjs": b"the face",
+        "b.wasm": b"the runtime",
     }
+    assert package().unfit(tmp_path / "here" / "web") == []
 
 
 def test_an_archive_with_another_hash_is_refused(tmp_path: Path) -> None:
-    archive(tmp_path / "web.tgz", whole())
+    archive(tmp_path / "web.tgz", CONTENT)
     with pytest.raises(InputError, match="not the archive that was pinned"):
-        unpack(tmp_path / "web.tgz", tmp_path / "web")
+        package("another").unpack(tmp_path / "web.tgz", tmp_path / "web")
     assert not (tmp_path / "web").exists()
 
 
 def test_an_archive_that_lacks_a_file_or_holds_a_link_is_refused(tmp_path: Path) -> None:
     lacking = archive(tmp_path / "lacking.tgz", {"package/dist/ort.js": b""})
-    with pytest.raises(InputError, match=r"holds no dist/ort\.wasm\.bundle"):
-        unpack(tmp_path / "lacking.tgz", tmp_path / "web", sha512=lacking)
-    linked = archive(tmp_path / "linked.tgz", whole(), link="/etc/passwd")
+    with pytest.raises(InputError, match=r"holds no dist/a\.mjs"):
+        package(lacking).unpack(tmp_path / "lacking.tgz", tmp_path / "web")
+    linked = archive(tmp_path / "linked.tgz", CONTENT, link="/etc/passwd")
     with pytest.raises(InputError, match="is not a plain file"):
-        unpack(tmp_path / "linked.tgz", tmp_path / "web", sha512=linked)
+        package(linked).unpack(tmp_path / "linked.tgz", tmp_path / "web")
 
 
 def test_without_npm_the_files_are_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingError, match="npm is not installed"):
-        runtime.fetch(tmp_path)
+        package().fetch(tmp_path)
 
 
-def test_files_of_another_version_are_not_taken(tmp_path: Path) -> None:
-    for name in FILES:
-        (tmp_path / name).write_bytes(b"of another version")
+@pytest.mark.parametrize("runtime", RUNTIMES.values(), ids=list(RUNTIMES))
+def test_files_of_another_version_are_not_taken(runtime: WebRuntime, tmp_path: Path) -> None:
+    for each in runtime.packages:
+        for file in each.files:
+            (tmp_path / file.name).write_bytes(b"of another version")
     with pytest.raises(MissingError, match="make web"):
-        runtime_files(tmp_path)
+        runtime.files(tmp_path)
 
 
-def test_without_the_runtime_the_verb_exits_4_and_says_make_web(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+@pytest.mark.parametrize(("runtime", "words"), [(ONNX, "Microsoft Corporation"), (LITERT, "Apache License")])
+def test_a_runtime_goes_with_its_license_and_its_own_face(
+    runtime: WebRuntime, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "runtime_files", partial(runtime_files, tmp_path))
+    monkeypatch.setattr(Package, "unfit", lambda *_: [])
+    *_, license_ = runtime.files()
+    assert words in license_.read_text(encoding="utf-8")
+    faces = {file.name for file in own_files(runtime)} & {each.face for each in RUNTIMES.values()}
+    assert faces == {runtime.face}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_without_the_runtime_the_verb_exits_4_and_says_make_web(
+    runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    monkeypatch.setattr(Package, "unfit", lambda *_: ["a.wasm"])
     run = make_run(tmp_path / "pets")
-    assert command(["demo", str(run.folder), "--no-serve", "--json"]) == 4
+    assert command(["demo", str(run.folder), "--runtime", runtime, "--no-serve", "--json"]) == 4
     assert "run: make web" in json.loads(capsys.readouterr().out)["error"]
     assert not (run.folder / "demo").exists()
+
+
+def test_a_runtime_that_no_browser_has_is_refused(tmp_path: Path, capsys: Said) -> None:
+    run = make_run(tmp_path / "pets")
+    assert command(["demo", str(run.folder), "--runtime", "litertt", "--no-serve", "--json"]) == 2
+    assert "did you mean litert" in json.loads(capsys.readouterr().out)["error"]
 
 
 def test_a_folder_that_holds_something_else_is_not_written_over(tmp_path: Path) -> None:
@@ -111,16 +137,13 @@ def test_a_run_whose_data_is_gone_has_no_samples_and_says_so(tmp_path: Path) -> 
     assert "the demo has no samples" in lines[0]
 
 
-def written(run: Run, monkeypatch: pytest.MonkeyPatch, samples: list[dict[str, Any]]) -> str:
-    monkeypatch.setattr(folder, "runtime_files", lambda: [])
+def written(run: Run, samples: list[dict[str, Any]], browser: WebRuntime = ONNX) -> str:
     file = json.loads((run.artifacts / "mobilenetv2_100_fp32.onnx.json").read_text())
-    return page(run, file | {"arch": EVIL}, samples)
+    return page(run, file | {"arch": EVIL}, samples, browser)
 
 
-def test_a_page_tells_the_report_and_the_proof_and_escapes_every_text(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = written(make_run(tmp_path / "pets"), monkeypatch, [{"file": "samples/0.png", "truth": EVIL}])
+def test_a_page_tells_the_report_and_the_proof_and_escapes_every_text(tmp_path: Path) -> None:
+    text = written(make_run(tmp_path / "pets"), [{"file": "samples/0.png", "truth": EVIL}])
     assert "on 200 validation pictures" in text
     assert "100.0 % of 200 pictures, in onnx 2.3.0" in text
     assert "<img src=x" not in text
@@ -128,17 +151,20 @@ def test_a_page_tells_the_report_and_the_proof_and_escapes_every_text(
     assert 'alt="Sample 1"' in text
 
 
-def test_a_page_may_ask_no_other_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = written(make_run(tmp_path / "pets"), monkeypatch, [])
-    assert "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'" in text
+@pytest.mark.parametrize("runtime", RUNTIMES.values(), ids=list(RUNTIMES))
+def test_a_page_may_ask_no_other_address(runtime: WebRuntime, tmp_path: Path) -> None:
+    text = written(make_run(tmp_path / "pets"), [], runtime)
+    assert "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'" in text
+    assert "; connect-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'" in text
+    assert "'unsafe-inline'" not in text
     for each in (text, *(file.read_text() for file in folder.WEB.iterdir() if file.suffix in (".mjs", ".css"))):
         assert "//" not in each.replace("// ", "").replace("//\n", ""), "an address of another server"
 
 
-def test_a_run_whose_figures_cannot_be_read_still_has_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_whose_figures_cannot_be_read_still_has_a_page(tmp_path: Path) -> None:
     run = make_run(tmp_path / "pets")
     (run.folder / "metrics.json").write_text("{cut off")
-    text = written(run, monkeypatch, [])
+    text = written(run, [])
     assert "not measured yet" in text
     assert "There are none" in text
 

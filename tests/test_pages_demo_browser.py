@@ -16,11 +16,12 @@ from PIL import Image, ImageDraw
 
 from mobilevision.data.folders import read_data
 from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.deploy.formats import find_format
 from mobilevision.deploy.load import load
 from mobilevision.errors import MissingError
 from mobilevision.models import Model, create_model
 from mobilevision.pages.demo.folder import write_demo
-from mobilevision.pages.demo.runtime import runtime_files
+from mobilevision.pages.demo.runtime import RUNTIMES
 from mobilevision.pages.demo.serving import address, server
 from mobilevision.run import Run
 from mobilevision.tasks.classify import Classify
@@ -51,7 +52,8 @@ def drawn(seed: int, width: int = 301, height: int = 225) -> Image.Image:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of MobileNetV4-Conv-S with weights that nobody trained, but that answer differently to each picture."""
     try:
-        runtime_files()
+        for runtime in RUNTIMES.values():
+            runtime.files()
     except MissingError as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("demo")
@@ -77,10 +79,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return made
 
 
+@pytest.fixture(scope="module", params=list(RUNTIMES))
+def runtime(request: pytest.FixtureRequest) -> str:
+    """What runs the file in the browser."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def demo(run: Run) -> Iterator[str]:
+def demo(runtime: str, run: Run) -> Iterator[str]:
     """The address of the demo, which exported its file itself."""
-    folder = write_demo(run, samples=4)
+    folder = write_demo(run, to=run.folder / runtime, runtime=runtime, samples=4)
     with server(folder) as opened:
         thread = threading.Thread(target=opened.serve_forever)
         thread.start()
@@ -90,9 +98,9 @@ def demo(run: Run) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def file(run: Run, demo: str) -> Model:
+def file(runtime: str, run: Run, demo: str) -> Model:
     """The exported file in its runtime for Python."""
-    return load(next(run.artifacts.glob("*.onnx")))
+    return load(next(run.artifacts.glob(f"*{find_format(runtime).suffix}")))
 
 
 @pytest.fixture(scope="module")

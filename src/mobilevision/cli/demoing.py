@@ -15,7 +15,10 @@ def demo(
     to: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Folder to write; default: demo in the run's.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="Of the .onnx file that runs: fp32, fp16 or int8.")] = "fp32",
+    runtime: Annotated[
+        str, typer.Option(help="What runs in the browser: onnx runs the .onnx file, litert the .tflite file.")
+    ] = "onnx",
+    precision: Annotated[str, typer.Option(help="Of the file that runs: fp32, fp16 or int8.")] = "fp32",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve at; 0: any that is free.")] = 8000,
     serve: Annotated[bool, typer.Option(help="Serve the folder to this machine's browser; end it by Ctrl-C.")] = True,
 ) -> Answer:
@@ -25,7 +28,7 @@ def demo(
     from mobilevision.pages.demo.folder import write_demo
     from mobilevision.pages.demo.serving import address, server
 
-    folder = write_demo(run, to=to, precision=precision, tell=tell)
+    folder = write_demo(run, to=to, runtime=runtime, precision=precision, tell=tell)
     facts = {"folder": str(folder), "bytes": size(folder), "served": None}
     if serve:
         with server(folder, port=port) as opened:

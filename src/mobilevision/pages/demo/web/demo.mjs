@@ -1,6 +1,5 @@
 // The page: takes pictures in, has the file look at them one after another, and tells what it says.
 
-import * as ort from "./ort.wasm.bundle.min.mjs";
 import { Unfit, decoded, pixelsOf } from "./prepare.mjs";
 import { TASKS } from "./tasks.mjs";
 
@@ -24,18 +23,12 @@ let spoken = 0;
 // The network
 
 async function load() {
-  ort.env.wasm.numThreads = 1; // more would ask for headers that not every server sends
-  ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", import.meta.url).href };
-  const session = await ort.InferenceSession.create(facts.file, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+  const { open } = await import(facts.runtime);
+  const run = await open(facts.file);
   const { size, mean } = facts.preprocessing;
   const shape = [1, mean.length, ...size];
-  await run(session, { data: new Float32Array(mean.length * size[0] * size[1]), shape }); // the first is slow
-  return session;
-}
-
-async function run(session, { data, shape }) {
-  const outputs = await session.run({ [session.inputNames[0]]: new ort.Tensor("float32", data, shape) });
-  return outputs[session.outputNames[0]];
+  await run({ data: new Float32Array(mean.length * size[0] * size[1]), shape }); // the first is slow
+  return run;
 }
 
 const loaded = load();
@@ -43,11 +36,11 @@ let last = loaded.catch(() => {}); // a runtime looks at one picture at a time
 
 function look(pixels, sample = null) {
   const said = last.then(async () => {
-    const session = await loaded;
+    const run = await loaded;
     const start = performance.now();
     const prepared = task.prepare(pixels, facts.preprocessing);
     const ready = performance.now();
-    const output = await run(session, prepared);
+    const output = await run(prepared);
     const end = performance.now();
     return { told: task.read(output, facts, sample), prepared: ready - start, ran: end - ready };
   });
