@@ -17,8 +17,9 @@ help:  ## the targets
 demo: $(venv)/demo  ## install, then pictures of digits to proven LiteRT and ONNX files and a report (under 10 minutes)
 	$(bin)/mobilevision build sample:digits --recipe quick --to litert,onnx --out demo
 
-web: $(venv)/demo  ## bring the browser's runtime that `mobilevision demo` runs a file in (needs npm)
+web: $(venv)/demo  ## bring the runtimes that `mobilevision demo` runs files in, and axe-core for tests (needs npm)
 	$(bin)/python -m mobilevision.pages.demo.runtime
+	$(bin)/python tests/axe.py
 
 test: $(venv)/dev  ## the fast tests (under 6 minutes)
 	$(bin)/python -m pytest -v

@@ -44,6 +44,44 @@ def make_run(folder: Path, *, labels: tuple[str, ...] = LABELS, arch: Arch | Non
     return run
 
 
+def make_boxes(folder: Path) -> Run:
+    """A detector's run: the same parts, with pictures that show boxes."""
+    sides = [[0.1, 0.1, 0.5, 0.6], [0.4, 0.3, 0.9, 0.8]]
+    boxes = {"labels": ["Pug", "Boxer"], "scores": [0.93, 0.61], "boxes": sides, "size": [120, 160]}
+    return _dense(folder, "detect", "map", boxes)
+
+
+def make_masks(folder: Path) -> Run:
+    """A segmenter's run: the same parts, with pictures that show masks."""
+    runs = [[0, 60 * 160], [1, 30 * 160], [2, 30 * 160]]
+    return _dense(folder, "segment", "miou", {"runs": runs, "size": [120, 160]})
+
+
+def make_vectors(folder: Path) -> Run:
+    """The run of a network that gives vectors: the same parts, with what was found nearest."""
+    run = make_run(folder)
+    metrics = run.read("metrics")
+    told = {name: metrics[name] for name in ("split", "count", "loss")} | {"recall1": 0.81, "recall5": 0.95, "map": 0.6}
+    rows = [{"label": row["label"], "count": 20, "recall1": 0.8, "map": 0.6} for row in metrics["per_class"]]
+    files = [row["file"] for row in metrics["examples"]["right"]]
+    near = {side: [row | {"nearest": files[0]} for row in metrics["examples"][side]] for side in ("right", "wrong")}
+    run.write("task", run.read("task") | {"task": "embed"})
+    run.write("metrics", told | {"per_class": rows, "examples": near})
+    return run
+
+
+def _dense(folder: Path, task: str, figure: str, told: dict[str, Any]) -> Run:
+    run = make_run(folder)
+    metrics = run.read("metrics")
+    files = [row["file"] for row in metrics["examples"]["right"]]
+    shown = [{"file": file} | told | {"truth": {"file": file} | told} for file in files[:3]]
+    rows = [{"label": label, "count": 20, figure: 0.7} for label in LABELS]
+    facts = {name: metrics[name] for name in ("split", "count", "loss")} | {figure: 0.7}
+    run.write("task", run.read("task") | {"task": task})
+    run.write("metrics", facts | {"per_class": rows, "shown": shown})
+    return run
+
+
 def artifact(run: Run, format_: str, suffix: str, milliseconds: float) -> None:
     """An exported file, as its facts tell of it."""
     name = f"mobilenetv2_100_fp32{suffix}"
