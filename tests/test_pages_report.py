@@ -55,7 +55,8 @@ def test_a_page_tells_the_accuracy_with_its_interval_the_files_and_the_times(pag
     assert "61.4 MB" in page
     assert "torch 93.5 %" in page
     assert "97 % of the MACs" in page
-    assert "XNNPACK, 2 pieces of 66 operators" in page
+    assert "Taken by XNNPACK" in page
+    assert "2 pieces of 66 operators" in page
     assert "outside: HARD_SWISH (2)" in page
     assert "1 transposes, 5 pads" in page
     assert "Pug/004.jpg: it is cut off" in page

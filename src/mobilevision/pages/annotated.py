@@ -44,15 +44,15 @@ def _(told: Detections, image: Image.Image) -> Image.Image:
     height, width = image.height, image.width
     found = sv.Detections(
         xyxy=np.array(told.boxes, dtype=np.float32) * (width, height, width, height),
-        confidence=np.array(told.scores, dtype=np.float32),
         class_id=np.array([color_of(label) for label in told.labels]),
     )
     thick = max(1, round(min(width, height) / 240))
-    names = [f"{label} {score:.2f}" for label, score in zip(told.labels, told.scores, strict=True)]
+    scores = [f" {score:.2f}" for score in told.scores] or [""] * len(told.labels)  # what is true has none
+    names = [label + score for label, score in zip(told.labels, scores, strict=True)]
     scene = sv.BoxAnnotator(thickness=thick).annotate(scene, found)
-    drawn: Image.Image = sv.LabelAnnotator(text_scale=0.35 * max(1, thick / 2), text_padding=2).annotate(
-        scene, found, labels=names
-    )
+    drawn: Image.Image = sv.LabelAnnotator(
+        text_scale=0.35 * max(1, thick / 2), text_padding=2, smart_position=True
+    ).annotate(scene, found, labels=names)
     return drawn
 
 

@@ -43,7 +43,7 @@ def _shown(facts: Mapping[str, Any], labels: list[str]) -> Shown | None:
     try:
         picture = open_picture(file, least=SIDE)
         picture.thumbnail((SIDE, SIDE))
-        found, truth = (_drawn(_told(side, labels), picture) for side in (facts, facts["truth"]))
+        found, truth = (_drawn(_told(side, labels), picture) for side in (facts, facts["truth"] | {"scores": ()}))
     except (MobilevisionError, KeyError):
         return None
     return Shown(file.rpartition("/")[2], found, truth)
