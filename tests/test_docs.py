@@ -17,6 +17,8 @@ from mobilevision.cost import cost
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy.load import load
 from mobilevision.run import Run
+from mobilevision.tasks.catalog import TASKS
+from mobilevision.tasks.detect import Detect
 from mobilevision.zoo import catalog
 from page_blocks import blocks, draw_marks, draw_pets, run_block
 from test_deploy_export import make_run
@@ -164,6 +166,18 @@ def test_every_family_has_a_page_with_its_drawing() -> None:
 def test_what_was_not_compiled_says_so() -> None:
     for folder in ("android", "swift"):
         assert "**Not compiled here**" in (EXAMPLES / folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_examples_know_every_task_and_what_every_card_tells() -> None:
+    kotlin, swift = (
+        "".join(file.read_text(encoding="utf-8") for file in sorted((EXAMPLES / folder).rglob(f"*.{kind}")))
+        for folder, kind in (("android", "kt"), ("swift", "swift"))
+    )
+    assert re.findall(r'"(\w+)" to Task\(', kotlin) == list(TASKS)
+    assert re.findall(r"case (\w+(?:, \w+)+)\n", swift)[0].split(", ") == list(TASKS)
+    card = Detect(("a",)).facts() | {"preprocessing": Preprocessing(size=(32, 32)).facts()}
+    assert set(re.findall(r'try read\("(\w+)"\)', swift)) <= card.keys()
+    assert set(re.findall(r'facts\.\w+\("(\w+)"', kotlin)) <= card.keys() | card["preprocessing"].keys()
 
 
 @pytest.mark.slow

@@ -11,5 +11,5 @@ dependencyResolutionManagement {
         mavenCentral()
     }
 }
-rootProject.name = "classify"
+rootProject.name = "sight"
 include(":app")

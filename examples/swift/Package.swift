@@ -2,7 +2,7 @@
 import PackageDescription
 
 let package = Package(
-    name: "Classify",
+    name: "Sight",
     platforms: [.iOS(.v17), .macOS(.v14)],
-    targets: [.target(name: "Classify")]
+    targets: [.target(name: "Sight")]
 )

@@ -4,10 +4,10 @@ plugins {
 }
 
 android {
-    namespace = "org.example.classify"
+    namespace = "org.example.sight"
     compileSdk = 35
     defaultConfig {
-        applicationId = "org.example.classify"
+        applicationId = "org.example.sight"
         minSdk = 28
         targetSdk = 35
         versionCode = 1

@@ -1,4 +1,4 @@
-package org.example.classify
+package org.example.sight
 
 import java.io.File
 import java.util.zip.ZipFile
@@ -15,13 +15,15 @@ class Preprocessing(facts: JSONObject) {
     val bicubic = facts.getString("interpolation") == "bicubic"
 }
 
-/** What an exported file says of itself: a zip archive stands behind the network. */
-class Card(val labels: List<String>, val preprocessing: Preprocessing) {
+/** What an exported file says of itself; boxes below the probability [sure] are not worth telling. */
+class Card(val task: String, val labels: List<String>, val sure: Float, val preprocessing: Preprocessing) {
     companion object {
+        /** The card in a zip archive that stands behind the network. */
         fun of(file: File): Card = ZipFile(file).use { archive ->
             fun text(name: String) = archive.getInputStream(archive.getEntry(name)).bufferedReader().readText()
-            Card(text("labels.txt").lines().filter { it.isNotEmpty() },
-                 Preprocessing(JSONObject(text("metadata.json")).getJSONObject("preprocessing")))
+            val facts = JSONObject(text("metadata.json"))
+            Card(facts.getString("task"), text("labels.txt").lines().filter { it.isNotEmpty() },
+                 facts.optDouble("sure", 0.0).toFloat(), Preprocessing(facts.getJSONObject("preprocessing")))
         }
     }
 }

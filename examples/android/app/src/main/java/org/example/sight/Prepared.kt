@@ -1,4 +1,4 @@
-package org.example.classify
+package org.example.sight
 
 import android.graphics.Bitmap
 import java.nio.ByteBuffer
@@ -11,13 +11,12 @@ import kotlin.math.rint
 /** Colors of a picture, 0 to 255, row by row. */
 private class Pixels(val width: Int, val height: Int, val values: IntArray)
 
-/** The photo resized with antialiasing, cropped in the middle and normalized; 1 x height x width x 3 floats. */
-fun prepared(photo: Bitmap, how: Preprocessing): ByteBuffer {
-    val tall = rint(how.height / how.crop).toInt()
-    val wide = rint(how.width / how.crop).toInt()
-    val fits = photo.width.toLong() * tall <= photo.height.toLong() * wide
-    val height = if (fits) (wide.toLong() * photo.height / photo.width).toInt() else tall
-    val width = if (fits) wide else (tall.toLong() * photo.width / photo.height).toInt()
+/**
+ * The photo resized with antialiasing and normalized; 1 x height x width x 3 floats.
+ * Its proportions are kept and what is over is cut off around the middle; or, with [whole], it is stretched.
+ */
+fun prepared(photo: Bitmap, how: Preprocessing, whole: Boolean): ByteBuffer {
+    val (height, width) = if (whole) how.height to how.width else covering(photo, how)
     val fit = along(along(pixels(photo), true, width, how.bicubic), false, height, how.bicubic)
     val top = rint((height - how.height) / 2.0).toInt()
     val left = rint((width - how.width) / 2.0).toInt()
@@ -28,6 +27,16 @@ fun prepared(photo: Bitmap, how: Preprocessing): ByteBuffer {
     }
     buffer.rewind()
     return buffer
+}
+
+/** Height and width of the smallest picture of the photo's proportions that covers what is cut out. */
+private fun covering(photo: Bitmap, how: Preprocessing): Pair<Int, Int> {
+    val tall = rint(how.height / how.crop).toInt()
+    val wide = rint(how.width / how.crop).toInt()
+    val fits = photo.width.toLong() * tall <= photo.height.toLong() * wide
+    val height = if (fits) (wide.toLong() * photo.height / photo.width).toInt() else tall
+    val width = if (fits) wide else (tall.toLong() * photo.width / photo.height).toInt()
+    return height to width
 }
 
 private fun pixels(photo: Bitmap): Pixels {

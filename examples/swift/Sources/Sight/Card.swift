@@ -16,7 +16,9 @@ struct Preprocessing: Decodable {
 
 /// What an exported package says of itself: each fact is JSON in its metadata.
 struct Card {
+    let task: String
     let labels: [String]
+    let sure: Double  // boxes below this probability are not worth telling
     let preprocessing: Preprocessing
 
     init(of model: MLModel) throws {
@@ -25,12 +27,14 @@ struct Card {
             guard let text = facts[name] else { throw Failure("the package does not tell \(name)") }
             return try JSONDecoder().decode(Fact.self, from: Data(text.utf8))
         }
+        task = try read("task")
         labels = try read("labels")
+        sure = facts["sure"] == nil ? 0 : try read("sure")
         preprocessing = try read("preprocessing")
     }
 }
 
-/// Why a picture cannot be classified.
+/// Why a picture cannot be looked at.
 public struct Failure: LocalizedError {
     public let errorDescription: String?
     init(_ why: String) { errorDescription = why }

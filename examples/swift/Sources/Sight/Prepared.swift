@@ -7,13 +7,11 @@ private struct Pixels {
     var values: [UInt8]
 }
 
-/// The picture resized with antialiasing, cropped in the middle and normalized: 3 x height x width numbers.
-func prepared(_ image: CGImage, _ how: Preprocessing) throws -> [Float] {
-    let tall = Int((Double(how.height) / how.crop).rounded(.toNearestOrEven))
-    let wide = Int((Double(how.width) / how.crop).rounded(.toNearestOrEven))
-    let fits = image.width * tall <= image.height * wide
-    let height = fits ? wide * image.height / image.width : tall
-    let width = fits ? wide : tall * image.width / image.height
+/// The picture resized with antialiasing and normalized: 3 x height x width numbers.
+///
+/// Its proportions are kept and what is over is cut off around the middle; or, if `whole`, it is stretched.
+func prepared(_ image: CGImage, _ how: Preprocessing, whole: Bool) throws -> [Float] {
+    let (height, width) = whole ? (how.height, how.width) : covering(image, how)
     let across = along(try pixels(image), across: true, to: width, bicubic: how.bicubic)
     let fit = along(across, across: false, to: height, bicubic: how.bicubic)
     let top = Int((Double(height - how.height) / 2).rounded(.toNearestOrEven))
@@ -29,6 +27,14 @@ func prepared(_ image: CGImage, _ how: Preprocessing) throws -> [Float] {
         }
     }
     return values
+}
+
+/// Height and width of the smallest picture of these proportions that covers what is cut out.
+private func covering(_ image: CGImage, _ how: Preprocessing) -> (Int, Int) {
+    let tall = Int((Double(how.height) / how.crop).rounded(.toNearestOrEven))
+    let wide = Int((Double(how.width) / how.crop).rounded(.toNearestOrEven))
+    let fits = image.width * tall <= image.height * wide
+    return (fits ? wide * image.height / image.width : tall, fits ? wide : tall * image.width / image.height)
 }
 
 private func pixels(_ image: CGImage) throws -> Pixels {
