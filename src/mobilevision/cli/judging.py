@@ -15,10 +15,14 @@ def evaluate(
     data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="Default: the data of the run.")] = None,
     *,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Also tell where a run looked when it was wrong, and how sure it may be.")
+        bool,
+        typer.Option(
+            "--explain", help="Of a classifier also tell where it looked when it was wrong, and how sure it may be."
+        ),
     ] = False,
     robust: Annotated[
-        bool, typer.Option("--robust", help="Also measure on blurred, noisy, compressed and turned pictures.")
+        bool,
+        typer.Option("--robust", help="Also measure a classifier on blurred, noisy, compressed and turned pictures."),
     ] = False,
 ) -> Answer:
     """Measure a run or an exported file on pictures it was not trained on: its scores, and those of every class."""
