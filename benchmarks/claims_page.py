@@ -39,6 +39,13 @@ HEAD = """| claim | the paper says | where | MACs left | time left, LiteRT | tim
 |---|---|---|---|---|---|"""
 HONEST = """## What to make of it
 
+The counts are the papers' own or near them: full convolutions cost 4,867 M multiply-accumulates (4,866 M in the
+paper); the cheaper stem saves 10.4 M (10), the cheaper last stage 34.3 M (30); the detector on V3 needs 0.67 of that on
+V2 (0.64), the reduced tail leaves 0.85 (0.82). Mobile MQA saves 38 % of the multiply-accumulates and 44 % of the
+parameters of plain multi-head attention with 8 heads of 64 channels; the paper has 28.6 % and 25.5 % for blocks that it
+does not describe. Spatial reduction saves 8.3 % of the whole where the paper has 3 %: the attention's own products are
+counted here.
+
 Published times are of phones and accelerators, these are of a desktop processor: a claim about time that holds on one
 need not hold on the other, and the counts do not decide it. The claim of more than 39 % is made for EdgeTPUs and a
 phone's GPU, where moving keys and values is what a network waits for; here it is tried on a processor. Table 1 of
@@ -180,5 +187,6 @@ def stroke(color: str, width: float) -> dict[str, object]:
 
 
 def at(value: float) -> float:
-    """Where a share stands, on an axis by its logarithm."""
+    """Where a share stands, on an axis by its logarithm; what is beyond it stands at its end."""
+    value = min(max(value, LEAST), MOST)
     return LEFT + (math.log(value) - math.log(LEAST)) / (math.log(MOST) - math.log(LEAST)) * (WIDTH - LEFT - RIGHT)
