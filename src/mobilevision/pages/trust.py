@@ -155,6 +155,8 @@ def _look(row: Mapping[str, Any], preprocessing: Preprocessing) -> Look:
         picture = seen(file, preprocessing)
     except InputError as error:
         return told._replace(why=str(error))
+    if len(row["said"]) == len(row["said"][0]) == 1:  # one place cannot tell where
+        return told._replace(views=[("", as_uri(picture))])
     true = [(f"for {name}", overlaid(picture, rows)) for name, rows in list(row["true"].items())[:MOST_TRUE]]
     return told._replace(views=[("", as_uri(picture)), (f"for {label}", overlaid(picture, row["said"])), *true])
 
