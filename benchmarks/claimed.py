@@ -118,8 +118,9 @@ class OwnKeys(MultiQuery):
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (N, cin, H, W) -> (N, out, H, W)."""
         n, _, h, w = x.shape
-        q, k, v = (self._heads(part(x)) for part in (self.query, self.key, self.value))
-        near = torch.bmm(q * self.temperature, k.transpose(1, 2)).softmax(-1)  # (N * heads, HW, HW)
+        q, v = (self._heads(part(x)) for part in (self.query, self.value))
+        k = self.key(x).reshape(n * self.heads, self.dim, h * w)
+        near = torch.bmm(q * self.temperature, k).softmax(-1)  # (N * heads, HW, HW)
         rows = torch.bmm(near, v).reshape(n, self.heads, h * w, self.dim).transpose(1, 2)  # (N, HW, heads, dim)
         y: Tensor = self.project(rows.reshape(n, h, w, -1).permute(0, 3, 1, 2))
         return y

@@ -118,7 +118,7 @@ def write(trial: str, name: str, to: str, file: str) -> None:
     import torch
 
     from mobilevision.deploy.filing import filing_
-    from mobilevision.deploy.prepare import deployable
+    from mobilevision.deploy.integers import form_for
     from mobilevision.network import Network
 
     torch.manual_seed(0)
@@ -128,7 +128,8 @@ def write(trial: str, name: str, to: str, file: str) -> None:
     network = settle(Network(arch, whole.outputs), arch.size)
     facts = {"task": whole.task, "labels": [f"class {i}" for i in range(whole.outputs)]}
     filing = filing_(network, facts, shape)
-    find_format(to).export(filing.finished(deployable(network)), shape, {"labels": []}, Path(file), FP32)
+    format_ = find_format(to)
+    format_.export(filing.finished(form_for(network, format_, FP32)), shape, {"labels": []}, Path(file), FP32)
 
 
 def learned(pictures: Path) -> dict[str, Any]:
