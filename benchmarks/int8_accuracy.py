@@ -25,23 +25,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mobilevision.data.dataset import Sample
 from mobilevision.data.pictures import find_pictures, open_picture
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy.base import Array
 from mobilevision.deploy.formats import find_format
 from mobilevision.deploy.handover import convert_integers
-from mobilevision.deploy.proof import file_scores, torch_scores
-from mobilevision.deploy.quantize import (
-    Quantization,
-    accuracy,
-    calibration_pictures,
-    divergence,
-    readable,
-    run_data,
-)
+from mobilevision.deploy.proof import accuracy, file_scores, torch_scores
+from mobilevision.deploy.quantize import Quantization, divergence
 from mobilevision.deploy.ranges import USUAL
 from mobilevision.deploy.rounded import is_rounded, open_run
+from mobilevision.deploy.shown import calibration_pictures, readable, run_data
 from mobilevision.files import write_json
 from mobilevision.models import create_model
 from mobilevision.network import Network
@@ -113,14 +106,16 @@ def judged_run(options: argparse.Namespace, *, reference: Path) -> Iterator[tupl
     run = Run.open(options.run)
     model, data = open_run(run.folder), run_data(run)
     shown = calibration_pictures(data, model, count=Quantization().calibrate)
-    samples, judged = readable(data.test, model)
+    known = {sample.file: sample.labels for sample in data.test}
+    files, judged = readable(list(known), model)
+    labels = [known[file] for file in files]
     right = torch_scores(open_run(reference).network, judged)
     own = torch_scores(model.network, judged)
     for to in options.to.split(","):
         scores, told = in_integers(model.network, shown, judged, to=to, options=options, run=run)
-        result = compared(scores, right) | accuracies(samples, float32=right, file=scores)
+        result = compared(scores, right) | accuracies(labels, float32=right, file=scores)
         if is_rounded(run.folder):
-            result |= {"accuracy_rounded_torch": accuracy(own, samples), "agreement_rounded": agreement(scores, own)}
+            result |= {"accuracy_rounded_torch": accuracy(own, labels), "agreement_rounded": agreement(scores, own)}
         yield (
             f"{run.folder.name}/{to}{kind(options)}",
             {"arch": run.arch.name, "size": judged.shape[-1]} | result | told,
@@ -154,8 +149,8 @@ def compared(scores: Array, reference: Array) -> dict[str, Any]:
     }
 
 
-def accuracies(samples: Sequence[Sample], **scores: Array) -> dict[str, Any]:
-    return {f"accuracy_{name}": accuracy(each, samples) for name, each in scores.items()}
+def accuracies(labels: Sequence[tuple[int, ...]], **scores: Array) -> dict[str, Any]:
+    return {f"accuracy_{name}": accuracy(each, labels) for name, each in scores.items()}
 
 
 def agreement(one: Array, other: Array) -> float:

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from mobilevision.cli.app import run as command
-from mobilevision.compress import qat as room
 from mobilevision.compress.qat import RECIPE, qat, resume
 from mobilevision.deploy import export
 from mobilevision.deploy.integers import integer_form
@@ -31,6 +30,7 @@ from mobilevision.deploy.rounding import (
     settle_,
 )
 from mobilevision.deploy.runtime import open_file, scores
+from mobilevision.deploy.shown import calibration_pictures, run_data
 from mobilevision.deploy.simulate import rounded
 from mobilevision.errors import InputError, MissingError, UsageError
 from mobilevision.run import Run
@@ -130,7 +130,7 @@ def test_training_leaves_a_run_whose_weights_and_ranges_have_changed(start: Run,
 
 def test_a_run_is_read_back_as_it_was_measured(run: Run) -> None:
     model = load(run.folder)
-    data = room.run_data(run)
+    data = run_data(run)
     again = measure(
         model.network, data.validation, task=model.task, preprocessing=model.preprocessing, split="validation"
     )
@@ -188,7 +188,7 @@ def test_weights_of_another_network_are_refused(run: Run) -> None:
 def test_a_file_computes_what_the_network_computed_when_it_was_trained(run: Run, to: str) -> None:
     model = open_run(run.folder)
     artifact = export(run, to, precision="int8", floor=100, calibrate=16)
-    pictures = room.calibration_pictures(room.run_data(run), model, count=12)
+    pictures = calibration_pictures(run_data(run), model, count=12)
     right, found = torch_scores(model.network, pictures), scores(open_file(artifact.path), pictures.numpy())
     (*_, last) = maps_of(model.network.program).values()
     step = (last.range[1] - last.range[0]) / 255

@@ -19,8 +19,9 @@ from mobilevision.deploy import export, exporting, onnx
 from mobilevision.deploy.artifact import Artifact, facts_path
 from mobilevision.deploy.formats import FORMATS, wanted
 from mobilevision.deploy.load import load
-from mobilevision.deploy.proof import compare, proof_pictures
+from mobilevision.deploy.proof import compare
 from mobilevision.deploy.runtime import open_file, scores
+from mobilevision.deploy.shown import proof_pictures
 from mobilevision.errors import InputError, MissingError, MobilevisionError, ShortfallError, UsageError
 from mobilevision.files import sha256
 from mobilevision.models import create_model, open_model
@@ -232,16 +233,16 @@ def test_pictures_given_are_proven_on_when_the_data_is_gone(run: Run, other: Run
 
 @pytest.mark.parametrize(("to", "precision"), [("tflite", "fp32"), ("onnx", "int4")])
 def test_an_unknown_format_or_precision_is_told_with_the_known(run: Run, to: str, precision: str) -> None:
-    with pytest.raises(UsageError, match="choose from"):
+    with pytest.raises(UsageError, match=r"choose from litert, onnx|it is in fp32, fp16, int8"):
         export(run, to, precision=precision)
 
 
 def test_a_format_without_a_precision_is_written_in_what_it_has_and_named() -> None:
-    files, left_out = wanted(("onnx", "openvino"), ("fp32", "int8"))
-    assert files == [("onnx", "fp32"), ("onnx", "int8"), ("openvino", "fp32")]
-    assert left_out == ["openvino is not written in int8 here; it is in fp32, fp16"]
-    with pytest.raises(UsageError, match="openvino is not written in 'int8'"):
-        wanted(("onnx", "openvino"), ("int8",))
+    files, left_out = wanted(("onnx", "executorch"), ("fp32", "fp16"))
+    assert files == [("onnx", "fp32"), ("onnx", "fp16"), ("executorch", "fp32")]
+    assert [line.partition(":")[0] for line in left_out] == ["executorch is not written in fp16 here"]
+    with pytest.raises(UsageError, match="executorch is not written in fp16"):
+        wanted(("onnx", "executorch"), ("fp16",))
     with pytest.raises(UsageError, match="int4"):
         wanted(("onnx",), ("fp32", "int4"))
 

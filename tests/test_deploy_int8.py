@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import fx, nn
 
 from mobilevision.deploy import export, quantize
@@ -22,6 +23,7 @@ from mobilevision.deploy.prepare import deployable
 from mobilevision.deploy.quantize import IntegerProof
 from mobilevision.deploy.ranges import BINS, ESTIMATORS, Histogram, estimate
 from mobilevision.deploy.runtime import open_file, scores
+from mobilevision.deploy.shown import calibration_pictures, run_data
 from mobilevision.deploy.simulate import Ranges, Watched, convolution, rounded, rounded_weight, rounds, sensitivity
 from mobilevision.deploy.stem import columns_as_channels
 from mobilevision.deploy.streams import read_streams, traced
@@ -33,6 +35,7 @@ from test_deploy_prepare import trained
 
 PROOF = IntegerProof(
     pictures=100,
+    judged=100,
     source="",
     accuracy=0.80,
     accuracy_torch=0.82,
@@ -74,7 +77,7 @@ def test_an_export_in_8_bits_is_judged_on_all_validation_pictures(run: Run) -> N
     artifact = export(run, "onnx", precision="int8", floor=100, calibrate=8)
     proof = artifact.facts["proof"]
     assert artifact.path.name == "mobilenetv2_035_int8.onnx"
-    assert (proof["pictures"], proof["calibration"], proof["passed"]) == (3, 8, True)
+    assert (proof["pictures"], proof["judged"], proof["calibration"], proof["passed"]) == (15, 3, 8, True)
     assert 0 <= proof["accuracy"] <= 1
     assert proof["divergence"] < 0.05
     assert len(proof["lost"]) == 8
@@ -219,10 +222,33 @@ def test_calibration_data_that_is_no_longer_what_it_was_is_told_and_nothing_is_l
 
 
 def test_calibration_without_a_readable_picture_is_told(run: Run) -> None:
-    data = quantize.run_data(run)
+    data = run_data(run)
     broken = replace(data.train[0], file=Path(__file__))
     with pytest.raises(InputError, match="none of the training pictures"):
-        quantize.calibration_pictures(replace(data, train=(broken,)), quantize_model(run), count=4)
+        calibration_pictures(replace(data, train=(broken,)), quantize_model(run), count=4)
+
+
+def test_calibration_pictures_of_any_size_and_kind_are_seen_as_the_network_sees_pictures(
+    run: Run, tmp_path: Path
+) -> None:
+    sizes = iter([(1, 1), (3, 400), (900, 30), (64, 48)] * 9)
+
+    def other(picture: Path) -> None:
+        Image.open(picture).convert("L").resize(next(sizes)).save(picture)
+
+    copy = changed(run, tmp_path / "copy", other)
+    artifact = export(copy, "onnx", precision="int8", floor=100)
+    assert artifact.facts["inputs"][0]["shape"] == ["batch", 3, 48, 64]
+    assert artifact.facts["proof"]["calibration"] == 9
+    assert calibration_pictures(run_data(copy), quantize_model(copy), count=4).shape == (4, 3, 48, 64)
+
+
+def test_calibration_pictures_that_cannot_be_read_are_left_out(run: Run, tmp_path: Path) -> None:
+    broken = iter([True, False] * 18)
+    copy = changed(run, tmp_path / "copy", lambda picture: next(broken) and picture.write_bytes(b"no picture"))
+    proof = export(copy, "onnx", precision="int8", floor=100).facts["proof"]
+    assert 0 < proof["calibration"] < 9
+    assert 0 < proof["judged"] <= 3
 
 
 DRAWS = {

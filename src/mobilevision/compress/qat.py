@@ -11,9 +11,9 @@ from torch import Tensor
 from mobilevision.deploy.equalize import equalize_
 from mobilevision.deploy.integers import integer_form
 from mobilevision.deploy.prepare import deployable
-from mobilevision.deploy.quantize import calibration_pictures, run_data
 from mobilevision.deploy.ranges import Rounding, find_estimator
 from mobilevision.deploy.rounded import ROUNDING, is_rounded, need_torchao
+from mobilevision.deploy.shown import calibration_pictures, run_data
 from mobilevision.errors import UsageError
 from mobilevision.files import sha256
 from mobilevision.models import Model, open_model

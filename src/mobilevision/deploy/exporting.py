@@ -15,11 +15,12 @@ from mobilevision.deploy.base import INT8, Format, Precision, versions
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.handover import convert
 from mobilevision.deploy.masks import INPUT, check_masks
-from mobilevision.deploy.measured import EXACT, JUDGED, MeasuredProof, measured
-from mobilevision.deploy.proof import Pictures, Proof, proof_pictures, side_by_side, weigh
-from mobilevision.deploy.quantize import IntegerProof, Quantization, integers, refuse, run_data
+from mobilevision.deploy.measured import EXACT, MeasuredProof, measured
+from mobilevision.deploy.proof import Proof, side_by_side, weigh
+from mobilevision.deploy.quantize import IntegerProof, Quantization, integers, refuse
 from mobilevision.deploy.ranges import USUAL
 from mobilevision.deploy.rounded import is_rounded, open_run
+from mobilevision.deploy.shown import JUDGED, Pictures, proof_pictures, run_data
 from mobilevision.errors import ShortfallError, UsageError
 from mobilevision.files import sha256, size, write_text
 from mobilevision.models import Model

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mobilevision.data.dataset import Data
 from mobilevision.deploy.proof import file_scores
+from mobilevision.deploy.shown import JUDGED
 from mobilevision.errors import ShortfallError
 from mobilevision.models import Model
 from mobilevision.tasks.catalog import read_filed
@@ -23,9 +24,6 @@ EXACT = 0.1
 
 PART = 32
 """Pictures that run through a file together."""
-
-JUDGED = {"detect": "map50", "segment": "miou", "embed": "recall1"}
-"""The figure that a task's files are judged by."""
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from mobilevision import jobs
-from mobilevision.data.dataset import Data
-from mobilevision.data.folders import read_data
-from mobilevision.data.pictures import find_pictures, open_picture
-from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy.base import Array
-from mobilevision.errors import InputError, ShortfallError, UsageError
+from mobilevision.deploy.shown import Pictures, readable
+from mobilevision.errors import InputError, ShortfallError
 from mobilevision.models import Model
-from mobilevision.run import Run
-
-LEAST = 64
-"""Pictures that a proof is made on at least, where there are so many."""
 
 PART = 256
 """Pictures that are in memory at a time."""
@@ -82,21 +75,6 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Real pictures to prove a file on.
-
-    Attributes:
-        files: where they are.
-        labels: of those that were never trained on, by file: on these accuracy is measured.
-        source: where they are from.
-    """
-
-    files: tuple[Path, ...]
-    labels: dict[Path, tuple[int, ...]]
-    source: str
-
-
-@dataclass(frozen=True)
 class Sides:
     """What a file and torch make of the same pictures.
 
@@ -111,46 +89,6 @@ class Sides:
     scores: Array
     reference: Array
     told: dict[str, Any]
-
-
-def proof_pictures(run: Run, *, given: Sequence[str | Path] = ()) -> Pictures:
-    """The pictures given; else all of the run's validation data, and training pictures if those are few.
-
-    Args:
-        run: whose data to take.
-        given: files or folders to take instead; they have no labels.
-
-    Raises:
-        InputError: if the run's data is gone, or has other classes now.
-    """
-    if given:
-        files = tuple(file for source in given for file in find_pictures(source))
-        return Pictures(files, {}, ", ".join(map(str, given)))
-    facts = run.read("data")
-    try:
-        data = read_data(facts["source"], seed=facts["seed"])
-    except UsageError as error:
-        raise InputError(f"the run's data is gone: {error}; or give other pictures to prove the file on") from error
-    check_labels(run, data)
-    labels = {sample.file: sample.labels for sample in data.validation}
-    lacking = max(0, LEAST - len(labels))
-    more = [sample.file for sample in data.train[:: max(1, len(data.train) // max(1, lacking))][:lacking]]
-    kinds = "validation and training" if more else "validation"
-    return Pictures((*labels, *more), labels, f"{kinds} pictures of {data.source}")
-
-
-def check_labels(run: Run, data: Data) -> None:
-    """Refuse data whose classes are not those that the run learned: its accuracy would mean nothing.
-
-    Raises:
-        InputError: with both.
-    """
-    learned = tuple(run.read("task")["labels"])
-    if data.labels != learned:
-        raise InputError(
-            f"{data.source} has the classes {', '.join(data.labels)} now, and the run learned {', '.join(learned)}; "
-            "put its data back, or train again"
-        )
 
 
 def side_by_side(model: Model, file: Path, pictures: Pictures, *, seconds: float, log: Path | None = None) -> Sides:
@@ -169,7 +107,7 @@ def side_by_side(model: Model, file: Path, pictures: Pictures, *, seconds: float
     """
     parts = []
     for i in range(0, len(pictures.files), PART):
-        files, tensor = readable(pictures.files[i : i + PART], model.preprocessing)
+        files, tensor = readable(pictures.files[i : i + PART], model)
         if files:
             scores, told = file_scores(file, tensor.numpy(), seconds=seconds, log=log)
             parts.append(Sides(files, scores, torch_scores(model.network, tensor), told))
@@ -183,18 +121,6 @@ def side_by_side(model: Model, file: Path, pictures: Pictures, *, seconds: float
         reference=np.concatenate([part.reference for part in parts]),
         told=parts[0].told,
     )
-
-
-def readable(files: Sequence[Path], preprocessing: Preprocessing) -> tuple[tuple[Path, ...], Tensor]:
-    """The pictures that can be read, and what the network sees of them. Shape: (N, channels, height, width)."""
-    kept, tensors = [], []
-    for file in files:
-        try:
-            tensors.append(preprocessing.tensor(open_picture(file)))
-        except InputError:  # the check of the data has told of it
-            continue
-        kept.append(file)
-    return tuple(kept), torch.stack(tensors) if tensors else torch.zeros(0)
 
 
 @torch.no_grad()
@@ -234,10 +160,16 @@ def weigh(sides: Sides, pictures: Pictures, *, limit: float, runtime: str) -> Pr
         ShortfallError: see `compare`.
     """
     proof = compare(sides.scores, sides.reference, source=pictures.source, limit=limit, runtime=runtime)
+    judged, right, right_torch = accuracies(sides, pictures)
+    return replace(proof, judged=judged, accuracy=right, accuracy_torch=right_torch)
+
+
+def accuracies(sides: Sides, pictures: Pictures) -> tuple[int, float | None, float | None]:
+    """On how many pictures accuracy is measured, the file's and torch's; None if there are none."""
     places = [i for i, file in enumerate(sides.files) if file in pictures.labels]
     labels = [pictures.labels[sides.files[i]] for i in places]
     right, right_torch = (accuracy(scores[places], labels) for scores in (sides.scores, sides.reference))
-    return replace(proof, judged=len(places), accuracy=right, accuracy_torch=right_torch)
+    return len(places), right, right_torch
 
 
 def accuracy(scores: Array, labels: Sequence[tuple[int, ...]]) -> float | None:

@@ -9,26 +9,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from mobilevision.data.dataset import Data, Sample
-from mobilevision.data.pictures import open_picture
 from mobilevision.deploy.base import Array, Format
 from mobilevision.deploy.handover import convert_integers
-from mobilevision.deploy.measured import JUDGED, MeasuredProof, measured
-from mobilevision.deploy.proof import check_labels, file_scores, torch_scores
+from mobilevision.deploy.measured import MeasuredProof, measured
+from mobilevision.deploy.proof import side_by_side, weigh
 from mobilevision.deploy.ranges import USUAL, find_estimator
 from mobilevision.deploy.rounded import is_rounded
+from mobilevision.deploy.shown import JUDGED, Pictures, calibration_pictures, judging_pictures, run_data
 from mobilevision.errors import InputError, ShortfallError, UsageError
 from mobilevision.models import Model
 from mobilevision.run import Run
-from mobilevision.tasks.catalog import check_data, data_of
 
 ROUNDS = (0, 2, 4, 8)
 """How many of the most sensitive layers stay in fp32, one try after the other, until the floor is met."""
-
-PART = 256
-"""Pictures that are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +58,13 @@ class Quantization:
 
 @dataclass(frozen=True)
 class IntegerProof:
-    """A file in 8 bits beside torch, both on all validation pictures.
+    """A file in 8 bits beside torch, on all validation pictures, and training pictures where those are few.
 
     Attributes:
         pictures: how many.
+        judged: how many of them are validation pictures, on which the accuracies are.
         source: where they are from.
-        accuracy: share of pictures whose best class, by the file, is one of their labels.
+        accuracy: share of those whose best class, by the file, is one of their labels.
         accuracy_torch: the same of torch.
         agreement: share of pictures whose best class is the same in both.
         divergence: mean Kullback-Leibler divergence of the file's probabilities from torch's, in nats.
@@ -81,9 +76,11 @@ class IntegerProof:
         lost: the layers that lose most in 8 bits, worst first: {"layer", "divergence"} of each rounded alone.
         errors: what the output of each convolution is off by in the file itself, as a share of its root mean square,
             in the order in which they run: {"layer", "error"}; empty where a format does not tell.
+        ran: False where the runtime cannot be, and what the file says was computed without it.
     """
 
     pictures: int
+    judged: int
     source: str
     accuracy: float
     accuracy_torch: float
@@ -96,11 +93,12 @@ class IntegerProof:
     wide: tuple[str, ...] = ()
     lost: tuple[dict[str, Any], ...] = ()
     errors: tuple[dict[str, Any], ...] = ()
+    ran: bool = True
 
     @property
     def passed(self) -> bool:
         """Whether the file may be used: it may lose `limit` points, or one picture where there are so few."""
-        allowed = max(self.limit / 100, 1 / self.pictures) if self.limit else 0.0
+        allowed = max(self.limit / 100, 1 / self.judged) if self.limit else 0.0
         return bool(np.isfinite(self.divergence)) and self.accuracy_torch - self.accuracy <= allowed + 1e-9
 
     def facts(self) -> dict[str, Any]:
@@ -117,7 +115,7 @@ class IntegerProof:
         if not self.passed:
             worst = ", ".join(each["layer"] for each in self.lost[:3])
             raise ShortfallError(
-                f"{name} is right on {self.accuracy:.1%} of {self.pictures} pictures where torch is on "
+                f"{name} is right on {self.accuracy:.1%} of {self.judged} pictures where torch is on "
                 f"{self.accuracy_torch:.1%}, more than {self.limit:g} points below; the layers that lose most are "
                 f"{worst}; it was not kept: calibrate on more pictures, or allow a lower floor"
             )
@@ -154,6 +152,7 @@ def integers(
         MobilevisionError: if the converter or the runtime crashes or takes too long.
     """
     data = run_data(run)
+    pictures = judging_pictures(data)
     shown = calibration_pictures(data, model, count=how.calibrate)
     lost: tuple[dict[str, Any], ...] = ()
     asked = asdict(how) | {"rounded": is_rounded(run.folder)}
@@ -175,9 +174,10 @@ def integers(
             limit = how.floor
             found, told = measured(model, to, data, card=card, limit=limit, runtime=runtime, seconds=seconds, log=log)
         else:
-            found, told = judge(model, to, data, how=how, runtime=runtime, seconds=seconds, log=log)
+            found, told = judge(model, to, pictures, how=how, runtime=runtime, seconds=seconds, log=log)
         proof = replace(
             found,
+            ran=not format_.away,
             calibration=len(shown),
             wide=tuple(each["layer"] for each in lost[:count]),
             lost=tuple({name: each[name] for name in ("layer", "divergence")} for each in lost[:8]),
@@ -205,85 +205,36 @@ def refuse(pictures: Sequence[str | Path]) -> None:
 def judge(
     model: Model,
     file: Path,
-    data: Data,
+    pictures: Pictures,
     *,
     how: Quantization,
     runtime: str,
     seconds: float,
     log: Path | None = None,
 ) -> tuple[IntegerProof, dict[str, Any]]:
-    """Put a file beside torch on all validation pictures, part by part."""
-    parts = []
-    for i in range(0, len(data.validation), PART):
-        samples, pictures = readable(data.validation[i : i + PART], model)
-        if samples:
-            scores, told = file_scores(file, pictures.numpy(), seconds=seconds, log=log)
-            parts.append((samples, scores, torch_scores(model.network, pictures)))
-    if not parts:
-        raise InputError(f"none of the validation pictures in {data.source} can be read; a file is proven on them")
-    samples = [sample for part in parts for sample in part[0]]
-    scores, reference = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
+    """Put a file beside torch on the same pictures; also what the file says of itself.
+
+    Raises:
+        InputError: if none of those with labels can be read.
+    """
+    sides = side_by_side(model, file, pictures, seconds=seconds, log=log)
+    found = weigh(sides, pictures, limit=how.floor, runtime=runtime)
+    if found.accuracy is None or found.accuracy_torch is None:
+        raise InputError(f"none of the {pictures.source} that have labels can be read; a file is judged on them")
     proof = IntegerProof(
-        pictures=len(samples),
-        source=f"validation pictures of {data.source}",
-        accuracy=accuracy(scores, samples),
-        accuracy_torch=accuracy(reference, samples),
-        agreement=float((scores.argmax(1) == reference.argmax(1)).mean()),
-        divergence=divergence(reference, scores),
-        largest_difference=float(np.abs(scores - reference).max() / np.abs(reference).max()),
+        pictures=found.pictures,
+        judged=found.judged,
+        source=found.source,
+        accuracy=found.accuracy,
+        accuracy_torch=found.accuracy_torch,
+        agreement=found.agreement,
+        divergence=divergence(sides.reference, sides.scores),
+        largest_difference=found.largest_difference,
         limit=how.floor,
         runtime=runtime,
         calibration=0,
     )
-    return proof, told
-
-
-def run_data(run: Run) -> Data:
-    """The pictures a run was trained on; where its files are judged by boxes or masks, all of them were opened.
-
-    Raises:
-        InputError: if they are gone, or of other classes now.
-    """
-    facts, task = run.read("data"), run.read("task")["task"]
-    read = check_data if task in JUDGED else data_of
-    try:
-        data = read(task, facts["source"], seed=facts["seed"])
-    except UsageError as error:
-        raise InputError(f"the run's data is gone: {error}; 8 bits are calibrated and judged on it") from error
-    if task not in JUDGED:
-        check_labels(run, data)
-    return data
-
-
-def calibration_pictures(data: Data, model: Model, *, count: int) -> Tensor:
-    """Up to `count` training pictures, spread over all of them. Shape: (N, channels, height, width).
-
-    Raises:
-        InputError: if none can be read.
-    """
-    _, pictures = readable(data.train[:: max(1, len(data.train) // count)][:count], model)
-    if not len(pictures):
-        raise InputError(f"none of the training pictures in {data.source} can be read; 8 bits are calibrated on them")
-    return pictures
-
-
-def readable(samples: Sequence[Sample], model: Model) -> tuple[list[Sample], Tensor]:
-    """The samples whose pictures can be read, and those pictures. Shape: (N, channels, height, width)."""
-    kept, tensors = [], []
-    prepared = model.task.picture(model.preprocessing)
-    for sample in samples:
-        try:
-            tensors.append(prepared(open_picture(sample.file)))
-        except InputError:  # the check of the data has told of it
-            continue
-        kept.append(sample)
-    return kept, torch.stack(tensors) if tensors else torch.zeros(0)
-
-
-def accuracy(scores: Array, samples: Sequence[Sample]) -> float:
-    """Share of pictures whose best class is one of their labels. Shape of scores: (N, outputs)."""
-    best = scores.argmax(1)
-    return float(np.mean([int(each) in sample.labels for each, sample in zip(best, samples, strict=True)]))
+    return proof, sides.told
 
 
 def divergence(reference: Array, scores: Array) -> float:
