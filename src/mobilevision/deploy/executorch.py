@@ -47,7 +47,8 @@ def quantize(network: nn.Module, pictures: Array, card: dict[str, Any], to: Path
     from mobilevision.deploy.rounding import integer_program
 
     channels, height, width = pictures.shape[1:]
-    _write(integer_program(network, pictures, how), (channels, height, width), card, to)
+    program = integer_program(_norms_as_convolutions(network.eval()), pictures, how)
+    _write(program, (channels, height, width), card, to)
     return {}
 
 

@@ -11,9 +11,11 @@ import numpy as np
 
 from mobilevision.deploy.associated import attach, read_card
 from mobilevision.deploy.base import Array, Port
-from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.ranges import LOOK, Rounding, errors, told
-from mobilevision.deploy.tails import litert_tail, spared
+from mobilevision.deploy.regions import region
+from mobilevision.deploy.tails import litert_operations, litert_tail, spared
+
+CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
 DOORS = ((".*", "INPUT"), (".*", "OUTPUT"))
 """Image and scores."""
@@ -45,10 +47,10 @@ def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, 
     Returns:
         What each convolution is off by in the file, see `Quantize`.
     """
-    behind, convolutions = litert_tail(file), _convolutions(file)
-    wide = ((f"^{re.escape(convolutions[place])}", "*") for place in how.wide)
-    tail = ((f"^{re.escape(output)};", "*") for output in behind)
-    return rounded(file, pictures, to, how, floats=(*DOORS, *FLOAT, *wide, *tail), spare=behind)
+    operations, behind = litert_operations(file), litert_tail(file)
+    wide = [operations[i].makes[0] for i in region(operations, CONVOLUTIONS, how.wide)]
+    floats = ((f"^{re.escape(output)};", "*") for output in (*wide, *behind))
+    return rounded(file, pictures, to, how, floats=(*DOORS, *FLOAT, *floats), spare=behind)
 
 
 def rounded(
@@ -119,11 +121,7 @@ def _tensors(file: Path, pictures: Array) -> Iterator[Mapping[str, Array]]:
 
 def _convolutions(file: Path) -> list[str]:
     """The output tensors of a file's convolutions, in their order."""
-    model, names = opened(file)
-    graph = model.Subgraphs(0)
-    found = [graph.Operators(i) for i in range(graph.OperatorsLength())]
-    convolutions = [each for each in found if names[each.OpcodeIndex()] in ("CONV_2D", "DEPTHWISE_CONV_2D")]
-    return [graph.Tensors(each.Outputs(0)).Name().decode() for each in convolutions]
+    return [each.makes[0] for each in litert_operations(file) if each.kind in CONVOLUTIONS]
 
 
 def _corner(value: float) -> Array:

@@ -10,7 +10,8 @@ import numpy as np
 
 from mobilevision.deploy.base import Array
 from mobilevision.deploy.ranges import LOOK, Rounding, errors, told
-from mobilevision.deploy.tails import onnx_tail, spared
+from mobilevision.deploy.regions import region
+from mobilevision.deploy.tails import onnx_operations, onnx_tail, spared
 
 INTEGER = (
     "Conv",
@@ -58,6 +59,7 @@ def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, 
     model = load_model_with_shape_infer(file)
     last = onnx_tail(model.graph.node)
     behind = [node.name for node in model.graph.node if node.output[0] in last]
+    wide = region(onnx_operations(model.graph.node), ("Conv",), how.wide)
     ranges = told(lambda: spared(_tensors(file, pictures), last), how)
     asked = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
@@ -72,7 +74,7 @@ def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, 
         activation_qType=QuantType.QUInt8,
         tensors_range=TensorsData(CalibrationMethod.MinMax, asked),
         nodes_to_quantize=[],
-        nodes_to_exclude=[*(convolutions[i].name for i in how.wide), *behind],
+        nodes_to_exclude=[*(model.graph.node[i].name for i in wide), *behind],
         op_types_to_quantize=list(INTEGER),
         extra_options={},
     )

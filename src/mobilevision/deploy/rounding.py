@@ -21,11 +21,15 @@ from torchao.quantization.pt2e.quantizer import (
     SharedQuantizationSpec,
 )
 
+from mobilevision.deploy.attention import ConvolutionalChannelNorm, PlainChannelNorm
 from mobilevision.deploy.base import Array
 from mobilevision.deploy.ranges import Mark, Range, Rounding, marks, told
+from mobilevision.deploy.regions import owners, region
+from mobilevision.deploy.tails import Operation
 from mobilevision.network import Network
 
 aten = torch.ops.aten
+CONVOLUTION = "convolution"
 CONVOLUTIONS = {aten.conv2d.default, aten.conv2d.padding}
 CLIPS = {aten.relu.default, aten.relu_.default, aten.relu6.default, aten.hardtanh.default, aten.hardtanh_.default}
 SAME = {  # what moves values without changing any; the zeros of a pad are on every grid
@@ -33,8 +37,9 @@ SAME = {  # what moves values without changing any; the zeros of a pad are on ev
     *(aten.slice.Tensor, aten.select.int, aten.contiguous.default, aten.squeeze.dim, aten.unsqueeze.default),
     aten.pad.default,
 }
+NORMS = (PlainChannelNorm, ConvolutionalChannelNorm)
 ALONE = {aten.sub.Tensor, aten.rsqrt.default, aten.softmax.int, aten.unbind.int}
-"""What stays in float32: a norm's differences and roots lose all in 8 bits; the others are not single tensors."""
+"""What stays in float32: differences and roots lose all in 8 bits; the others are not single tensors."""
 
 
 class RoundedWeight(FakeQuantizeBase):  # type: ignore[misc]
@@ -121,10 +126,10 @@ MAP = QuantizationSpec(torch.int8, RoundedMap, quant_min=-128, quant_max=127, qs
 
 
 class EveryMap(Quantizer):  # type: ignore[misc]
-    """Rounds the weights of convolutions and each map once, where it is made.
+    """Rounds the weights of convolutions and each map once, where it is made; a layer norm computes in float32.
 
     Args:
-        wide: which convolutions keep weights and output in float32, counted from 0 in the order in which they run.
+        wide: which convolutions keep weights and maps in float32, counted from 0 in the order in which they run.
         moved: whether a map that is only moved is marked once more, as a runtime asks to see that it is in integers.
     """
 
@@ -146,14 +151,12 @@ class EveryMap(Quantizer):  # type: ignore[misc]
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         """Say of each node what is rounded."""
-        place = -1
-        for node in model.graph.nodes:
-            weights = {}
-            if node.target in CONVOLUTIONS:
-                place += 1
-                if place in self.wide:
-                    continue
-                weights = {node.args[1]: WEIGHT}
+        operations = [_operation(node) for node in model.graph.nodes]
+        places, exact = owners(operations, (CONVOLUTION,)), region(operations, (CONVOLUTION,), self.wide)
+        for i, node in enumerate(model.graph.nodes):
+            if places[node.name] in self.wide or _stays_exact(node):
+                continue
+            weights = {node.args[1]: WEIGHT} if operations[i].kind == CONVOLUTION and i not in exact else {}
             node.meta["quantization_annotation"] = QuantizationAnnotation(
                 input_qspec_map=weights, output_qspec=self._result(model, node), _annotated=True
             )
@@ -171,7 +174,7 @@ class EveryMap(Quantizer):  # type: ignore[misc]
         readers = list(node.users)
         if len(readers) == 1 and readers[0].target in CLIPS:
             return None
-        return self._moved(node) if node.target in SAME else MAP
+        return self._moved(node) if node.target in SAME and not _norm(node) else MAP
 
     def _moved(self, node: fx.Node) -> SharedQuantizationSpec | None:
         """How a map that is only moved is rounded: as it was before."""
@@ -303,6 +306,27 @@ def _round_(program: fx.GraphModule, *, on: bool) -> None:
     for part in program.modules():
         if isinstance(part, FakeQuantizeBase):
             part.enable_fake_quant(on)
+
+
+def _operation(node: fx.Node) -> Operation:
+    """A node as `regions` reads it; what a layer norm's means are computed by is none of the network's convolutions."""
+    kind = CONVOLUTION if node.target in CONVOLUTIONS and not _norm(node) else node.op
+    return Operation(kind, tuple(each.name for each in node.all_input_nodes), (node.name,))
+
+
+def _stays_exact(node: fx.Node) -> bool:
+    """Whether a node's value never leaves its layer norm, whose squares would lose in 8 bits what it is to even out."""
+    readers = {_norm(each) for each in node.users}
+    if node.op == "get_attr":  # a number, which was taken out of the norm to be rounded
+        return bool(readers) and None not in readers
+    return _norm(node) is not None and readers == {_norm(node)}
+
+
+def _norm(node: fx.Node) -> str | None:
+    """The name of the layer norm that a node is a part of."""
+    kinds = {each.__qualname__ for each in NORMS}
+    stack = node.meta.get("nn_module_stack", {}).values()
+    return next((name for name, kind in stack if str(kind).rpartition(".")[2] in kinds), None)
 
 
 def _is_map(node: fx.Node) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
+from mobilevision.deploy.regions import owners
 from mobilevision.deploy.streams import traced
+from mobilevision.deploy.tails import Operation
 
 STEPS = 255
 """Steps between the least and the largest of 8 bits."""
+
+CONVOLUTION = "convolution"
 
 CLIPS = (nn.ReLU, nn.ReLU6)
 """Activations that integer kernels take into the layer before them: only what comes out of them is rounded."""
@@ -91,7 +95,10 @@ class Ranges:
 
 @torch.no_grad()
 def sensitivity(network: nn.Module, pictures: Tensor) -> list[dict[str, Any]]:
-    """What each convolution loses when its weights and its output alone are rounded, worst first.
+    """What each convolution loses when its weights and the maps that belong to it alone are rounded, worst first.
+
+    Its maps are those that are computed from it before the next convolution: its output, the activation behind it and
+    the sum that it is added to, see `regions`.
 
     Args:
         network: in the form that `integer_form` gives.
@@ -105,21 +112,32 @@ def sensitivity(network: nn.Module, pictures: Tensor) -> list[dict[str, Any]]:
     ranges = Ranges(graph).see(pictures)
     right = network(pictures).double().log_softmax(1)
     nodes = [node for node in graph.graph.nodes if convolution(graph, node)]
+    owned = owners([_operation(graph, node) for node in graph.graph.nodes], (CONVOLUTION,))
     found = []
     for place, node in enumerate(nodes):
-        scores = _with_one_rounded(graph, node, ranges, pictures)
+        scores = _with_one_rounded(graph, node, {name for name in owned if owned[name] == place}, ranges, pictures)
         lost = (right.exp() * (right - scores.double().log_softmax(1))).sum(1).mean()
         found.append({"layer": str(node.target), "place": place, "divergence": float(lost)})
     return sorted(found, key=lambda each: float(each["divergence"]), reverse=True)
 
 
-def _with_one_rounded(graph: fx.GraphModule, node: fx.Node, ranges: Ranges, pictures: Tensor) -> Tensor:
-    """The scores when the weights of a convolution, and what leaves it or its activation, are rounded."""
+def _with_one_rounded(
+    graph: fx.GraphModule, node: fx.Node, owned: Container[str], ranges: Ranges, pictures: Tensor
+) -> Tensor:
+    """The scores when the weights of a convolution, and the maps called `owned`, are rounded."""
     conv = convolution(graph, node)
     assert conv is not None
-    last = node if rounds(graph, node) else next(iter(node.users))
     exact = conv.weight.clone()
     conv.weight.copy_(rounded_weight(exact))
-    scores: Tensor = Watched(graph, lambda at, value: ranges.rounded(at, value) if at is last else value).run(pictures)
+
+    def seen(at: fx.Node, value: Tensor) -> Tensor:
+        return ranges.rounded(at, value) if at.name in owned and rounds(graph, at) else value
+
+    scores: Tensor = Watched(graph, seen).run(pictures)
     conv.weight.copy_(exact)
     return scores
+
+
+def _operation(graph: fx.GraphModule, node: fx.Node) -> Operation:
+    kind = CONVOLUTION if convolution(graph, node) else node.op
+    return Operation(kind, tuple(each.name for each in node.all_input_nodes), (node.name,))

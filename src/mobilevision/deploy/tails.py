@@ -40,8 +40,8 @@ def tail(operations: Sequence[Operation]) -> list[Operation]:
     return behind[::-1] if any(each.kind not in MOVES for each in behind) else []
 
 
-def litert_tail(file: Path) -> list[str]:
-    """The first tensor that each operator of a .tflite file's tail gives."""
+def litert_operations(file: Path) -> list[Operation]:
+    """The operators of a .tflite file, in order."""
     model, names = opened(file)
     graph = model.Subgraphs(0)
 
@@ -49,17 +49,25 @@ def litert_tail(file: Path) -> list[str]:
         return tuple(graph.Tensors(int(n)).Name().decode() for n in numbers if n >= 0)
 
     found = [graph.Operators(i) for i in range(graph.OperatorsLength())]
-    operations = [
+    return [
         Operation(names[each.OpcodeIndex()], called(each.InputsAsNumpy()), called(each.OutputsAsNumpy()))
         for each in found
     ]
-    return [each.makes[0] for each in tail(operations)]
+
+
+def onnx_operations(nodes: Iterable[object]) -> list[Operation]:
+    """The nodes of an .onnx graph, in order."""
+    return [Operation(n.op_type, tuple(n.input), tuple(n.output)) for n in nodes]  # type: ignore[attr-defined]
+
+
+def litert_tail(file: Path) -> list[str]:
+    """The first tensor that each operator of a .tflite file's tail gives."""
+    return [each.makes[0] for each in tail(litert_operations(file))]
 
 
 def onnx_tail(nodes: Iterable[object]) -> list[str]:
     """The first tensor that each node of an .onnx graph's tail gives."""
-    operations = [Operation(n.op_type, tuple(n.input), tuple(n.output)) for n in nodes]  # type: ignore[attr-defined]
-    return [each.makes[0] for each in tail(operations)]
+    return [each.makes[0] for each in tail(onnx_operations(nodes))]
 
 
 def spared(run: Iterable[Mapping[str, Array]], names: Sequence[str]) -> Iterator[Mapping[str, Array]]:
