@@ -19,7 +19,7 @@ from mobilevision.deploy import executorch, export, exporting, mil, onnx
 from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.base import FP32, Format
 from mobilevision.deploy.coreml import ON_A_MAC, tidy
-from mobilevision.deploy.formats import FORMATS, format_of
+from mobilevision.deploy.formats import FORMATS, find_precision, format_of
 from mobilevision.deploy.load import load
 from mobilevision.deploy.runtime import open_file, scores
 from mobilevision.errors import InputError, MissingError, MobilevisionError, ShortfallError, UsageError
@@ -163,6 +163,16 @@ def test_every_format_has_a_suffix_an_extra_and_precisions_of_its_own() -> None:
         assert (each.name, each.precisions[0].name) == (name, "fp32" if each.mixes else "int8")
 
 
+def test_every_precision_is_offered_or_its_lack_has_a_reason() -> None:
+    for each in FORMATS.values():
+        offered = {precision.name for precision in each.precisions}
+        assert offered.isdisjoint(each.lacks)
+        assert offered | each.lacks.keys() == {"fp32", "fp16", "int8"}
+        assert (each.quantize is None) == ("int8" in each.lacks)
+    with pytest.raises(UsageError, match=r"executorch is not written in fp16 here: .* float32 .*; it is in fp32, int8"):
+        find_precision(FORMATS["executorch"], "fp16")
+
+
 def test_a_format_away_from_its_runtime_is_not_timed() -> None:
     known = FORMATS["onnx"]
     values = {name: getattr(known, name) for name in known.__dataclass_fields__}
@@ -201,6 +211,45 @@ def test_the_stand_in_for_core_ml_computes_as_torch_does() -> None:
     normed = mil.layer_norm({"x": x, "axes": [-1], "gamma": torch.ones(9), "beta": torch.zeros(9), "epsilon": 1e-6})
     assert torch.allclose(normed, F.layer_norm(x, (9,), eps=1e-6), atol=1e-6)
     assert torch.equal(mil.gelu({"x": x, "mode": "EXACT"}), F.gelu(x))
+
+
+def test_the_stand_in_for_core_ml_rounds_as_core_ml_is_told_to() -> None:
+    x = torch.tensor([-9.0, -0.26, 0.0, 0.24, 9.0])
+    steps = mil.quantize({"input": x, "scale": 0.5, "zero_point": 3, "output_dtype": "uint8"})
+    assert steps.tolist() == [0, 2, 3, 3, 21]
+    assert mil.dequantize({"input": steps, "scale": 0.5, "zero_point": 3}).tolist() == [-1.5, -0.5, 0, 0, 9]
+    assert mil.quantize({"input": x * 100, "scale": 0.5, "output_dtype": "int8"}).tolist() == [-128, -52, 0, 48, 127]
+    held = {"quantized_data": torch.ones(3, 2, 1, 1), "axis": 0, "scale": torch.tensor([1.0, 2, 3])}
+    meant = mil.constexpr_affine_dequantize(held | {"zero_point": torch.tensor([0.0, 1, -1])})
+    assert meant[:, 0, 0, 0].tolist() == [1, 0, 6]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NEW)
+def test_int8_quarters_the_weights_of_every_format(run: Run, name: str) -> None:
+    rounded = export(run, name, precision="int8", calibrate=8, floor=100)
+    proof = rounded.facts["proof"]
+    assert rounded.path.name.startswith("mobilenetv2_035_int8.")
+    assert (proof["passed"], proof["pictures"], proof["judged"], proof["calibration"]) == (True, 15, 3, 8)
+    assert proof["ran"] is (ON_A_MAC or name != "coreml")
+    assert proof["divergence"] < 0.05
+    assert len(proof["errors"]) == (53 if name == "openvino" else 0)
+    weights = sum(parameter.numel() for parameter in open_model(run.folder).network.parameters())
+    assert rounded.facts["bytes"] < 2.5 * weights  # a byte each, scales and biases, the graph, and the labels
+    assert load(rounded.path).labels == LABELS
+    if name == "openvino":
+        assert {"i8", "u8"} >= computed_in(rounded.path)
+
+
+def computed_in(file: Path) -> set[str]:
+    """The numbers that OpenVINO's CPU plugin computes convolutions in."""
+    import openvino
+
+    core = openvino.Core()
+    asked = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = core.compile_model(core.read_model(file / "model.xml"), "CPU", asked)
+    facts = [each.get_rt_info() for each in compiled.get_runtime_model().get_ordered_ops()]
+    return {str(each["runtimePrecision"].value) for each in facts if each["layerType"].value == "Convolution"}
 
 
 @pytest.mark.slow

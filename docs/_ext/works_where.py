@@ -102,7 +102,7 @@ def told(network: str, task: str, to: str, precision: str, results: Results) -> 
     format_ = FORMATS[to]
     known = [each.name for each in format_.precisions]
     if precision not in known:
-        return Told("blocked", f"{to} is not written in {precision} here; it is in {', '.join(known)}")
+        return Told("blocked", format_.without(precision))
     if own and (network, to, precision) in results:
         return results[network, to, precision]
     if format_.away:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -166,6 +166,7 @@ class Format:
         layers: a file's operators with what they cost, in order.
         channels_last: whether its runtime holds maps so, and attention is best written for that.
         hard_swish: whether its integer kernels take a hard swish whole; else it is written as a sum and a product.
+        lacks: why it is not written in a precision that others are written in, by the precision's name.
     """
 
     name: str
@@ -186,6 +187,7 @@ class Format:
     layers: Callable[[Path], tuple[Layer, ...]] | None = None
     channels_last: bool = True
     hard_swish: bool = False
+    lacks: Mapping[str, str] = field(default_factory=dict)
 
     def need_exporter(self) -> None:
         """Check that files can be written and proven here.
@@ -213,6 +215,12 @@ class Format:
         """
         if self.away:
             raise MissingError(f"a {self.suffix} file is not timed here: {self.away}")
+
+    def without(self, precision: str) -> str:
+        """A sentence for who asks for a precision that it is not written in: why not, and what it is written in."""
+        why = f": {self.lacks[precision]}" if precision in self.lacks else ""
+        known = ", ".join(each.name for each in self.precisions)
+        return f"{self.name} is not written in {precision} here{why}; it is in {known}"
 
     @property
     def mixes(self) -> bool:

@@ -12,6 +12,7 @@ runtime.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import uuid
 from pathlib import Path
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mobilevision.deploy.base import FP16, FP32, Array, Format, Port, Precision
+from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision
 from mobilevision.errors import InputError
 from mobilevision.files import writing_folder
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from mobilevision.deploy.ranges import Rounding
 
 ON_A_MAC = sys.platform == "darwin"
 MODEL = Path("Data") / "com.apple.CoreML"
@@ -41,14 +44,29 @@ def export(
         network: gives scores for pictures of shape (N, channels, height, width).
         shape: channels, height and width of a picture.
         card: what the file says of itself, plain JSON.
-        to: where to write; an empty folder.
+        to: where to write; a folder, of which nothing is kept.
         precision: of `COREML.precisions`.
     """
+    _write(network.eval(), shape, card, to, half=precision == FP16)
+
+
+def quantize(network: nn.Module, pictures: Array, card: dict[str, Any], to: Path, how: Rounding) -> dict[int, float]:
+    """Write a network in 8 bits, as torchao's PT2E converts it; what is in between is float16.
+
+    What a layer is off by is not told: Core ML would have to run the file for it.
+    """
+    from mobilevision.deploy.rounding import integer_program
+
+    channels, height, width = pictures.shape[1:]
+    _write(integer_program(network, pictures, how), (channels, height, width), card, to, half=True)
+    return {}
+
+
+def _write(network: nn.Module, shape: tuple[int, int, int], card: dict[str, Any], to: Path, *, half: bool) -> None:
     import coremltools as ct
     import torch
 
-    half = precision == FP16
-    program = torch.export.export(network.eval(), (torch.zeros(1, *shape),)).run_decompositions({})
+    program = torch.export.export(network, (torch.zeros(1, *shape),)).run_decompositions({})
     kind = np.float16 if half else np.float32
     model = ct.convert(
         program,
@@ -63,7 +81,7 @@ def export(
         del model.user_defined_metadata[name]
     for name, value in card.items():
         model.user_defined_metadata[name] = json.dumps(value, ensure_ascii=False)
-    to.rmdir()  # the writer wants the place empty
+    shutil.rmtree(to)  # the writer wants the place empty; an earlier try in 8 bits may stand there
     model.save(str(to))
     (to / MODEL / "model.mlmodel").write_bytes(model.get_spec().SerializeToString(deterministic=True))
     tidy(to)
@@ -167,12 +185,13 @@ COREML = Format(
     name="coreml",
     suffix=".mlpackage",
     extra="coreml",
-    precisions=(FP32, FP16),
-    exporter=("coremltools",),
+    precisions=(FP32, FP16, INT8),
+    exporter=("coremltools", "torchao"),
     runtime="coremltools",
     export=export,
     operators=operators,
     runner=Runner,
+    quantize=quantize,
     writing=writing_folder,
     note="" if ON_A_MAC else "the program in the file was computed operation by operation instead",
     away="" if ON_A_MAC else "Core ML runs on Apple's systems only",

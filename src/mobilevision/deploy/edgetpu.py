@@ -94,6 +94,7 @@ EDGETPU = replace(
     export=export,
     quantize=through_file(export, quantize),
     note="on this CPU, not on an EdgeTPU",
+    lacks=dict.fromkeys(("fp32", "fp16"), "an EdgeTPU computes with 8-bit integers alone"),
     remains=(
         "not compiled here: an EdgeTPU runs what Coral's edgetpu_compiler makes of this file, which was proven and "
         "timed on a CPU"

@@ -38,7 +38,7 @@ def find_precision(format_: Format, name: str) -> Precision:
     """
     known = {each.name: each for each in format_.precisions}
     if name not in known:
-        raise UsageError(f"{format_.name} is not written in {name!r} here; choose from {', '.join(known)}")
+        raise UsageError(format_.without(name))
     return known[name]
 
 
@@ -64,7 +64,7 @@ def wanted(to: Sequence[str], precision: Sequence[str]) -> tuple[list[tuple[str,
             if name in known:
                 files.append((format_.name, name))
             elif name in everywhere and not set(known).isdisjoint(precision):
-                left_out.append(f"{format_.name} is not written in {name} here; it is in {', '.join(known)}")
+                left_out.append(format_.without(name))
             else:
                 find_precision(format_, name)
         format_.need_exporter()

@@ -34,8 +34,9 @@ def read(spec: Any, weights: Path) -> Any:
 
 
 def names(program: Any) -> tuple[str, ...]:
-    """The types of a program's operations, in order; constants are none."""
-    return tuple(each.op_type for each in program.functions["main"].operations if each.op_type != "const")
+    """The types of a program's operations, in order; constants are none, and so is what is told once of them."""
+    kinds = (each.op_type for each in program.functions["main"].operations)
+    return tuple(kind for kind in kinds if not kind.startswith("const"))
 
 
 @torch.no_grad()
@@ -74,7 +75,8 @@ def _value(given: Any, found: dict[str, Any]) -> Any:
     constant = given.val
     if getattr(constant, "ndim", 0) == 0:
         return constant.item() if hasattr(constant, "item") else constant
-    return torch.from_numpy(constant.copy()).float() if constant.dtype.kind == "f" else constant.tolist()
+    numbers = constant.dtype.kind == "f" or (constant.dtype.itemsize == 1 and constant.dtype.kind in "iu")
+    return torch.from_numpy(constant.copy()).float() if numbers else constant.tolist()
 
 
 def _rounded(result: Tensor, place: Any) -> Tensor:
@@ -90,6 +92,28 @@ def conv(v: Values) -> Tensor:
     top, bottom, left, right = v["pad"] if v["pad_type"] == "custom" else (0, 0, 0, 0)
     x = F.pad(v["x"], (left, right, top, bottom))
     return F.conv2d(x, v["weight"], v.get("bias"), v["strides"], 0, v["dilations"], v["groups"])
+
+
+def quantize(v: Values) -> Tensor:
+    """Numbers as integers: on a grid of 256, what is beyond it becomes its ends."""
+    kind = torch.iinfo(getattr(torch, v["output_dtype"]))
+    steps: Tensor = (v["input"] / v["scale"]).round() + (v.get("zero_point") or 0)
+    return steps.clamp(kind.min, kind.max)
+
+
+def dequantize(v: Values) -> Tensor:
+    """What integers stand for."""
+    meant: Tensor = (v["input"] - (v.get("zero_point") or 0)) * v["scale"]
+    return meant
+
+
+def constexpr_affine_dequantize(v: Values) -> Tensor:
+    """What constant integers stand for, with a scale for each place of an axis."""
+    held = v["quantized_data"]
+    shape = [-1 if axis == v["axis"] % held.ndim else 1 for axis in range(held.ndim)]
+    scale, zero = (torch.as_tensor(v[name]).float().reshape(shape) for name in ("scale", "zero_point"))
+    meant: Tensor = (held - zero) * scale
+    return meant
 
 
 def pad(v: Values) -> Tensor:
@@ -153,13 +177,16 @@ OPERATIONS: dict[str, Callable[[Values], Tensor | Sequence[Tensor]]] = {
     "cast": lambda v: v["x"],
     "clip": lambda v: v["x"].clamp(v["alpha"], v["beta"]),
     "concat": lambda v: torch.cat(v["values"], v["axis"]),
+    "constexpr_affine_dequantize": constexpr_affine_dequantize,
     "conv": conv,
+    "dequantize": dequantize,
     "expand_dims": lambda v: v["x"].reshape(_with_axes(v["x"].shape, v["axes"])),
     "gelu": gelu,
     "layer_norm": layer_norm,
     "matmul": matmul,
     "mul": lambda v: v["x"] * v["y"],
     "pad": pad,
+    "quantize": quantize,
     "reduce_mean": lambda v: v["x"].mean(v["axes"], keepdim=v["keep_dims"]),
     "relu": lambda v: v["x"].relu(),
     "relu6": lambda v: F.relu6(v["x"]),

@@ -11,16 +11,20 @@ it elsewhere and wants the proven numbers sets INFERENCE_PRECISION_HINT to f32 t
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobilevision.deploy.base import FP16, FP32, Array, Format, Port, Precision
-from mobilevision.deploy.openvino_layers import layers
+from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision
+from mobilevision.deploy.onnx import ONNX
+from mobilevision.deploy.openvino_layers import computed, layers
 from mobilevision.errors import InputError
 from mobilevision.files import writing_folder
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from mobilevision.deploy.ranges import Rounding
 
 GRAPH, PLACE = "model.xml", "mobilevision"
 
@@ -44,21 +48,41 @@ def export(
 
     pictures = torch.zeros(2, *shape)  # with one, the tracer would take the batch for a constant
     model = openvino.convert_model(network.eval(), example_input=pictures, input=[-1, *shape])
+    _save(model, card, to, half=precision == FP16)
+
+
+def quantize(network: nn.Module, pictures: Array, card: dict[str, Any], to: Path, how: Rounding) -> dict[int, float]:
+    """Write a network in 8 bits: the integers are those of the .onnx file, which OpenVINO reads.
+
+    What the layers are off by is told of that file, as ONNX Runtime computes it.
+    """
+    import openvino
+
+    assert ONNX.quantize is not None
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"integers{ONNX.suffix}"
+        off = ONNX.quantize(network, pictures, {}, file, how)
+        _save(openvino.convert_model(file), card, to)
+    return off
+
+
+def _save(model: Any, card: dict[str, Any], to: Path, *, half: bool = False) -> None:
+    import openvino
+
     image, scores = model.inputs[0], model.outputs[0]
     image.get_tensor().set_names({"image"})
     scores.get_tensor().set_names({"scores"})
     openvino.layout_helpers.set_layout(image, openvino.Layout("NCHW"))
     for name, value in card.items():
         model.set_rt_info(json.dumps(value, ensure_ascii=False), [PLACE, name])
-    openvino.save_model(model, to / GRAPH, compress_to_fp16=precision == FP16)
+    openvino.save_model(model, to / GRAPH, compress_to_fp16=half)
 
 
 def operators(file: Path) -> tuple[str, ...]:
-    """The names of a file's operators, in order, for example "Convolution"; constants are none."""
+    """The names of a file's operators, in order, for example "Convolution"; see `computed`."""
     import openvino
 
-    found = (each.get_type_name() for each in openvino.Core().read_model(file / GRAPH).get_ordered_ops())
-    return tuple(name for name in found if name not in {"Parameter", "Constant", "Result"})
+    return tuple(each.get_type_name() for each in computed(openvino.Core().read_model(file / GRAPH)))
 
 
 class Runner:
@@ -114,12 +138,13 @@ OPENVINO = Format(
     name="openvino",
     suffix=".openvino",
     extra="openvino",
-    precisions=(FP32, FP16),
-    exporter=("openvino",),
+    precisions=(FP32, FP16, INT8),
+    exporter=("openvino", *ONNX.exporter, ONNX.runtime),
     runtime="openvino",
     export=export,
     operators=operators,
     runner=Runner,
+    quantize=quantize,
     writing=writing_folder,
     note="with INFERENCE_PRECISION_HINT=f32; its default may compute in bfloat16",
     layers=layers,

@@ -8,7 +8,18 @@ from typing import Any
 
 from mobilevision.deploy.base import Layer
 
-NONE = {"Parameter", "Constant", "Result"}
+ENDS = {"Parameter", "Result"}
+
+
+def computed(model: Any) -> list[Any]:
+    """The operators of a model that work on the picture, in order: what is told once of constants is none."""
+    live: set[str] = set()
+    for each in model.get_ordered_ops():
+        read = {port.get_source_output().get_node().get_friendly_name() for port in each.inputs()}
+        if each.get_type_name() == "Parameter" or live & read:
+            live.add(each.get_friendly_name())
+    found = [each for each in model.get_ordered_ops() if each.get_friendly_name() in live]
+    return [each for each in found if each.get_type_name() not in ENDS]
 
 
 def layers(file: Path) -> tuple[Layer, ...]:
@@ -26,8 +37,7 @@ def layers(file: Path) -> tuple[Layer, ...]:
             bytes=sum(_bytes(port) for port in (*each.inputs(), *each.outputs())),
             piece="0",
         )
-        for each in model.get_ordered_ops()
-        if each.get_type_name() not in NONE
+        for each in computed(model)
     )
 
 
