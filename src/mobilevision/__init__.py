@@ -10,14 +10,13 @@ if TYPE_CHECKING:
     from mobilevision.architecture import Arch
     from mobilevision.cost import walk
     from mobilevision.data.check import check
-    from mobilevision.deploy import export
     from mobilevision.deploy.load import load
     from mobilevision.models import create_model
     from mobilevision.network import Network
     from mobilevision.pages.report import report
     from mobilevision.pages.terminal import show
     from mobilevision.run import Run
-    from mobilevision.timing import bench
+    from mobilevision.timing import bench, export
     from mobilevision.train import recipes
     from mobilevision.train.loop import fit
     from mobilevision.zoo import arch, list_models
@@ -50,7 +49,7 @@ _HOMES = {
     "bench": "timing",
     "check": "data.check",
     "create_model": "models",
-    "export": "deploy",
+    "export": "timing",
     "fit": "train.loop",
     "list_models": "zoo",
     "load": "deploy.load",

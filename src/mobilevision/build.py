@@ -29,7 +29,7 @@ from mobilevision.tasks.base import Task
 from mobilevision.tasks.catalog import check_data, has_splits, headed, make_task, read_task
 from mobilevision.tasks.figures import headline
 from mobilevision.tasks.measure import measure
-from mobilevision.timing.clock import bench
+from mobilevision.timing.exported import timed as with_times
 from mobilevision.train.device import leads
 from mobilevision.train.initial import INITIAL
 from mobilevision.train.loop import fit
@@ -241,13 +241,10 @@ def finish(run: Run, to: str, *, precision: str, say: Say = tell) -> Artifact:
 
 
 def timed(artifact: Artifact, *, say: Say = tell) -> Artifact:
-    """The file with its time among its facts, if its runtime can be on this machine."""
-    away = format_of(artifact.path).away
-    if away:
+    """The file with its time among its facts, if its runtime can be on this machine; else that is said."""
+    if away := format_of(artifact.path).away:
         say(f"{artifact.path.name} is not timed here: {away}")
-    elif "timing" not in artifact.facts:
-        bench(artifact)
-    return Artifact.open(artifact.path)
+    return with_times(artifact)
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mobilevision.timing.clock import Timing, bench, bench_run
+    from mobilevision.timing.exported import export
     from mobilevision.timing.layers import Breakdown, break_down
     from mobilevision.timing.versus import Comparison, compare
 
-__all__ = ("Breakdown", "Comparison", "Timing", "bench", "bench_run", "break_down", "compare")
+__all__ = ("Breakdown", "Comparison", "Timing", "bench", "bench_run", "break_down", "compare", "export")
 
 _HOMES = {
     "Breakdown": "layers",
@@ -21,6 +22,7 @@ _HOMES = {
     "bench_run": "clock",
     "break_down": "layers",
     "compare": "versus",
+    "export": "exported",
 }
 
 
