@@ -64,6 +64,21 @@ def test_a_page_tells_the_accuracy_with_its_interval_the_files_and_the_times(pag
     assert "2 more" in page
 
 
+def test_a_page_tells_layer_by_layer_what_8_bits_cost(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "pets")
+    beside = next(run.artifacts.glob("*.json"))
+    facts = json.loads(beside.read_text())
+    layers = {
+        "lost": [{"layer": "stages.1.0", "divergence": 0.0123}],
+        "errors": [{"layer": "head.hid", "error": 0.045}],
+    }
+    beside.write_text(json.dumps(facts | {"proof": facts["proof"] | layers}))
+    page = report([run.folder], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert Outline(page).open == []
+    assert re.search(r"stages\.1\.0</th><td[^>]*>1\.2e-02", page)
+    assert re.search(r"head\.hid</th><td[^>]*>4\.5 %", page)
+
+
 def test_a_page_is_whole_and_asks_the_network_for_nothing(page: str) -> None:
     outline = Outline(page)
     assert outline.open == []
