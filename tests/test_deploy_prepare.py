@@ -1,10 +1,14 @@
 """What is folded for export computes what was trained."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
 
 from mobilevision import zoo
+from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.deploy.doors import FromPixels, Probabilities
 from mobilevision.deploy.prepare import deployable
 from mobilevision.layers import Scale
 from mobilevision.network import Network
@@ -46,6 +50,21 @@ def test_no_batch_norm_and_no_layer_scale_is_left(name: str) -> None:
     network = deployable(trained(name))
 
     assert not [part for part in network.modules() if isinstance(part, nn.BatchNorm2d | Scale | nn.Linear)]
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2_035", "emo_1m"])
+def test_preprocessing_and_softmax_can_be_a_part_of_it(name: str) -> None:
+    network, preprocessing = trained(name).double(), Preprocessing(size=(64, 64))
+    pixels = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    mean, std = (torch.tensor(each)[:, None, None] for each in (preprocessing.mean, preprocessing.std))
+    before = deepcopy(ready := deployable(network)).state_dict()
+
+    with torch.no_grad():
+        right = network((pixels.double() / 255 - mean) / std).softmax(1)
+        found = Probabilities(FromPixels(ready, preprocessing))(pixels)
+
+    assert (found - right).abs().max() <= 1e-6 * right.max()  # mean and std are float32 here, and not there
+    assert all(torch.equal(value, before[key]) for key, value in ready.state_dict().items())
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2_035", "mobilenetv4_hybrid_medium_075"])

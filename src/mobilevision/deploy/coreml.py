@@ -1,8 +1,9 @@
 """Core ML: .mlpackage folders for iOS 17, macOS 14 and later; image in NCHW, one picture at a time.
 
 In fp16 the weights, what is computed and the image and scores themselves are float16, which the Neural Engine asks for;
-in fp32 a file runs on Apple's CPUs and GPUs alone. Labels and card stand inside as user-defined metadata, each a JSON
-text under its name.
+in fp32 a file runs on Apple's CPUs and GPUs alone. In int8 every map passes through 8 bits and weights are held in
+them, while image, scores and what is in between are float16; whether a device then computes in integers is its choice.
+Labels and card stand inside as user-defined metadata, each a JSON text under its name.
 
 Core ML runs on Apple's systems only. Elsewhere the file is opened as they would open it, and its program is computed
 operation by operation from the weights in it (see `mil`): that shows graph, weights, shapes and labels, but not the

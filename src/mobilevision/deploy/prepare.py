@@ -26,7 +26,8 @@ def deployable(network: Part, *, channels_last: bool = True) -> Part:
     """A copy for export, in eval mode; `network` itself is not touched.
 
     Batch norms, layer scales and the attention's 1/sqrt(dim) are folded into the weights around them; the layer that
-    makes the scores becomes a 1x1 convolution before the flattening.
+    makes the scores becomes a 1x1 convolution before the flattening. For a program without preprocessing or softmax of
+    its own, see `doors`.
 
     Args:
         network: a trained network, or a part of one.

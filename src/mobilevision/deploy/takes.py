@@ -186,8 +186,8 @@ NAMES = {
     "resize": ("RESIZE_BILINEAR", "Resize", "Interpolate", "XNNStaticResizeBilinear2D", "upsample_bilinear"),
     "best class": ("ARG_MAX", "ArgMax", "XNNArgMaxPooling2d", "reduce_argmax"),
     "concatenate": ("CONCATENATION", "Concat", "XNNConcatenate2", "concat"),
-    "quantize": ("QUANTIZE", "QuantizeLinear", "FakeQuantize", "XNNConvert"),
-    "dequantize": ("DEQUANTIZE", "DequantizeLinear"),
+    "quantize": ("QUANTIZE", "QuantizeLinear", "FakeQuantize", "XNNConvert", "quantize"),
+    "dequantize": ("DEQUANTIZE", "DequantizeLinear", "dequantize"),
     "kernel of ExecuTorch": ("::",),
 }
 """What each format calls an operator: LiteRT, ONNX, OpenVINO, ExecuTorch's XNNPACK, Core ML.
