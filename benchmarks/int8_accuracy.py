@@ -130,8 +130,8 @@ def in_integers(
     how = asdict(Quantization(ranges=options.ranges, equalize=plain, correct=plain)) | {"wide": []}
     how["rounded"] = run is not None and is_rounded(run.folder)
     card = {"format": to, "precision": "int8", "labels": []}
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"network{find_format(to).suffix}"
+    format_ = find_format(to)
+    with tempfile.TemporaryDirectory() as folder, format_.writing(Path(folder) / f"network{format_.suffix}") as file:
         told = convert_integers(network, shown, card=card, to=file, how=how, seconds=SECONDS)
         scores, facts = file_scores(file, judged.numpy(), seconds=SECONDS)
     layers = [{name: each[name] for name in ("layer", "divergence", "error")} for each in told["lost"][:5]]
