@@ -23,6 +23,8 @@ class FromPixels(nn.Module):
         preprocessing: what it expects of a picture.
     """
 
+    mean: Tensor
+
     def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.network = deepcopy(network)
