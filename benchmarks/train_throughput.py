@@ -1,11 +1,14 @@
 """How fast training steps and training from JPEG folders are, beside timm's own loader and step.
 
-Everything runs in turns in one process, so that the machine's mood hits all alike: ours, timm as it is by default, and
-timm at its best (channels last). Same network, batch, optimizer, crop and flip, workers. A turn of `folder` is a whole
-pass over the pictures, from the start of its workers' work to the last step.
-    python benchmarks/train_throughput.py --part step --arch mobilenetv2_100 --size 96
-    python benchmarks/train_throughput.py --part folder --arch mobilenetv4_conv_small --size 224
-    python benchmarks/train_throughput.py --part kept --arch mobilenetv4_conv_small --size 96
+Ours, timm as it is by default, timm at its best (channels last), and that with our way of keeping memory, take turns in
+one run, each in a process of its own, so that the machine's mood hits all alike and none sees another's memory. Same
+network, batch, crop and flip, workers; AdamW, each side's own. A turn of "folder" is a whole pass over the pictures, from
+the start of its workers' work to the last step; "kept" is the share of a pass of ours, from its second batch on, that
+waits for pictures.
+
+    python benchmarks/train_throughput.py --minutes 9 --json train_throughput.json --page train_throughput.md
+
+Each part is kept as it is done, and takes one to six minutes; the same command goes on with those that are left.
 
 At 96 pixels the pictures are sign_digits' (100 pixels); at 224 they are BCCD's and the sample photographs, made larger
 (short side 960) since no larger ones are at hand: as large as photographs from the web, and nothing but JPEG.
@@ -15,19 +18,21 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command sets it; for timm too
 
-import json
-import platform
+import multiprocessing
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated, Any
 
 import timm
 import torch
 import typer
+from parts import Parts
 from PIL import Image
 from timm.data import create_dataset, create_loader
 from timm.optim import create_optimizer_v2
@@ -44,94 +49,70 @@ from mobilevision.models import create_model
 from mobilevision.tasks.classify import Classify
 from mobilevision.train.device import make_fabric
 from mobilevision.train.learner import make_learner
+from mobilevision.train.memory import keep_memory
 from mobilevision.train.recipes import scratch_small
 
-AREA, BATCH, CLASSES, LARGE = 0.35, 32, 10, 960
-LIMITS = {"step": 0.97, "folder": 1.2}  # ours over timm's best
-WAIT = 0.05  # share of the time
+AREA, BATCH, CLASSES, LARGE, WORKERS = 0.35, 32, 10, 960, 1
+ARCHS, SIZES = ("mobilenetv2_100", "mobilenetv4_conv_small"), (96, 224)
+PICTURES, STEPS, ROUNDS = 320, 5, 5  # pictures of a pass, steps of a turn, turns that count
+STEP, FOLDER, WAIT = 0.97, 1.2, 0.05  # ours over timm's best, twice; a share of the time
 Step = Callable[[Tensor, Tensor], None]
 Turn = Callable[[], float]
 DATA = Path(os.environ.get("MOBILEVISION_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 
 def main(
-    part: Annotated[str, typer.Option(help="step, folder or kept (cache and shards).")] = "step",
-    arch: Annotated[str, typer.Option(help="A network that timm has too.")] = "mobilenetv2_100",
-    size: Annotated[int, typer.Option(help="Side of the pictures, 96 or 224.")] = 96,
-    workers: Annotated[int, typer.Option(help="Processes that read pictures.")] = 1,
-    rounds: Annotated[int, typer.Option(min=3, help="Turns of each.")] = 5,
-    pictures: Annotated[int, typer.Option(min=BATCH, help="Pictures in a turn.")] = 320,
-    to: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
+    minutes: Annotated[float, typer.Option(help="After which no further part is begun.")] = 9.0,
+    only: Annotated[str, typer.Option(help="Parts that have this in their name: step, folder, kept, a network.")] = "",
+    to: Annotated[Path, typer.Option("--json", help="Where the parts are kept.")] = Path("train_throughput.json"),
+    page: Annotated[Path, typer.Option(help="Where the tables are written.")] = Path("train_throughput.md"),
 ) -> None:
-    """Take the turns, print medians of images a second and their ratio, and fail where a limit is missed."""
-    with tempfile.TemporaryDirectory() as folder:
-        found = PARTS[part](Path(folder), arch, size, workers, rounds, pictures)
-    facts = {
-        "part": part,
-        "arch": arch,
-        "size": size,
-        "workers": workers,
-        "batch": BATCH,
-        "machine": machine(),
-        **found,
-    }
-    print(json.dumps(facts, indent=2))
-    if to:
-        to.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    if not facts["met"]:
+    """Do the parts that are left, write the tables of those that are done, and fail where a limit is missed."""
+    parts = Parts(to, minutes=minutes)
+    for name in parts.left([name for name in PARTS if only in name]):
+        with tempfile.TemporaryDirectory() as folder:
+            parts.keep(name, {"timm": timm.__version__, **PARTS[name](Path(folder))})
+    page.write_text(written(parts.known), encoding="utf-8")
+    print(page.read_text(encoding="utf-8"))
+    if not all(facts["met"] for facts in parts.known.values()):
         raise typer.Exit(1)
 
 
-def steps(folder: Path, arch: str, size: int, workers: int, rounds: int, pictures: int) -> dict[str, Any]:
+def steps(folder: Path, *, arch: str, size: int) -> dict[str, Any]:
     """Steps alone, on a batch that is there."""
-    x, y = torch.randn(BATCH, 3, size, size), torch.randint(CLASSES, (BATCH,))
-    count = max(2, pictures // BATCH // 2)
-
-    def turn(step: Step) -> Turn:
-        def run() -> float:
-            began = time.perf_counter()
-            for _ in range(count):
-                step(x, y)
-            return count * BATCH / (time.perf_counter() - began)
-
-        return run
-
-    speeds = in_turns({name: turn(make(arch)) for name, make in STEPS.items()}, rounds)
-    return judged(speeds, LIMITS["step"])
+    return judged(in_turns({side: partial(stepping, side, arch, size) for side in SIDES}), STEP)
 
 
-def folders(folder: Path, arch: str, size: int, workers: int, rounds: int, pictures: int) -> dict[str, Any]:
+def folders(folder: Path, *, arch: str, size: int) -> dict[str, Any]:
     """From class folders of JPEGs to the end of the last step."""
-    data = jpegs(folder, size, pictures)
-    loaders = {
-        "ours": our_batches(data, size, workers),
-        "timm": timm_batches(data, size, workers),
-        "timm, channels last": timm_batches(data, size, workers),
-    }
-    speeds = in_turns({name: passing(loaders[name], make(arch)) for name, make in STEPS.items()}, rounds)
-    return judged(speeds, LIMITS["folder"]) | {"pictures": facts_of(data)}
+    data = jpegs(folder, size)
+    speeds = in_turns({side: partial(passing, side, arch, size, data.root) for side in SIDES})
+    with Image.open(data.train[0].file) as image:
+        return judged(speeds, FOLDER) | {"pictures": len(data.train), "first_picture": list(image.size)}
 
 
-def kept(folder: Path, arch: str, size: int, workers: int, rounds: int, pictures: int) -> dict[str, Any]:
-    """From a cache and from shards: the share of the time that the network waits for pictures."""
-    data = jpegs(folder, size, pictures)
-    shard(data, folder / "shards", side=round(ENLARGED * size))
-    album = cached(Album.of(data.train), folder / "cache", side=round(ENLARGED * size))
-    sources = {"files": data.train, "cache": album, "shards": read_data(folder / "shards", validation=0.0).train}
-    step, waits = ours(arch), {name: [] for name in sources}
-    loaders = {name: our_batches(data, size, workers, samples=samples) for name, samples in sources.items()}
-    for _ in range(rounds + 1):
-        for name, batches in loaders.items():
-            waits[name].append(waiting(batches, step))
-    shares = {name: statistics.median(found[1:]) for name, found in waits.items()}
+def kept(folder: Path, *, arch: str, size: int) -> dict[str, Any]:
+    """From files, from a cache and from shards: the share of the time that the network waits for pictures."""
+    data = jpegs(folder, size)
+    side = round(ENLARGED * size)
+    shard(data, folder / "shards", side=side)
+    cached(Album.of(data.train), folder / "cache", side=side)
+    waits = in_turns({kind: partial(waiting, kind, arch, size, folder) for kind in SOURCES})
+    shares = {kind: round(statistics.median(each), 4) for kind, each in waits.items()}
     return {"data_wait": shares, "limit": WAIT, "met": max(shares["cache"], shares["shards"]) < WAIT}
 
 
-PARTS = {"step": steps, "folder": folders, "kept": kept}
+PARTS = {
+    f"{name} {arch} {size}": partial(part, arch=arch, size=size)
+    for name, part in (("step", steps), ("folder", folders), ("kept", kept))
+    for size in SIZES
+    for arch in ARCHS
+}
 
 
 def ours(arch: str) -> Step:
     """Our step, average of the weights and all."""
+    keep_memory()
     torch.manual_seed(0)
     network = create_model(arch, num_classes=CLASSES)
     learner = make_learner(make_fabric("cpu", "32"), network, scratch_small)
@@ -161,76 +142,131 @@ def timms(arch: str, layout: torch.memory_format) -> Step:
     return step
 
 
-STEPS: dict[str, Callable[[str], Step]] = {
+def timms_with_our_memory(arch: str) -> Step:
+    keep_memory()
+    return timms(arch, torch.channels_last)
+
+
+SIDES: dict[str, Callable[[str], Step]] = {
     "ours": ours,
-    "timm": lambda arch: timms(arch, torch.contiguous_format),
-    "timm, channels last": lambda arch: timms(arch, torch.channels_last),
+    "timm": partial(timms, layout=torch.contiguous_format),
+    "timm, channels last": partial(timms, layout=torch.channels_last),
+    "the same, memory kept": timms_with_our_memory,  # what is due to that alone; not what ours is judged by
 }
 
 
-def our_batches(data: Data, size: int, workers: int, samples: Any = None) -> Iterable[Any]:
+def our_batches(data: Data, samples: Any, size: int) -> Iterable[Any]:
     augment, preprocessing = Augment(area=(AREA, 1.0)), Preprocessing((size, size))
     task = Classify(data.labels)
     return task.batches(
-        data.train if samples is None else samples,
+        samples,
         transform=task.training(preprocessing, augment),
         batch=BATCH,
         shuffle=True,
-        workers=workers,
+        workers=WORKERS,
         least=augment.least(preprocessing),
     )
 
 
-def timm_batches(data: Data, size: int, workers: int) -> Iterable[Any]:
+def timm_batches(root: Path, size: int) -> Iterable[Any]:
     return create_loader(
-        create_dataset("", root=str(data.root), is_training=True),
+        create_dataset("", root=str(root), is_training=True),
         input_size=(3, size, size),
         batch_size=BATCH,
         is_training=True,
         scale=(AREA, 1.0),
         color_jitter=None,
         interpolation="bilinear",
-        num_workers=workers,
+        num_workers=WORKERS,
         device=torch.device("cpu"),
     )
 
 
-def passing(batches: Iterable[Any], step: Step) -> Turn:
-    """A whole pass, in images a second."""
+def stepping(side: str, arch: str, size: int) -> Turn:
+    """Turns of a few steps, in pictures a second."""
+    step, x, y = SIDES[side](arch), torch.randn(BATCH, 3, size, size), torch.randint(CLASSES, (BATCH,))
 
-    def run() -> float:
+    def turn() -> float:
+        began = time.perf_counter()
+        for _ in range(STEPS):
+            step(x, y)
+        return STEPS * BATCH / (time.perf_counter() - began)
+
+    return turn
+
+
+def passing(side: str, arch: str, size: int, root: Path) -> Turn:
+    """Turns of a whole pass, in pictures a second."""
+    step, data = SIDES[side](arch), read_data(root, validation=0.0)
+    batches = our_batches(data, data.train, size) if side == "ours" else timm_batches(root, size)
+
+    def turn() -> float:
         began, count = time.perf_counter(), 0
         for pictures, targets in batches:
             step(pictures, targets)
             count += len(pictures)
         return count / (time.perf_counter() - began)
 
-    return run
+    return turn
 
 
-def waiting(batches: Iterable[Any], step: Step) -> float:
-    """The share of a pass, from its second batch on, that is spent waiting for pictures."""
-    source, waited, began = iter(batches), 0.0, 0.0
-    for number in range(len(batches)):  # type: ignore[arg-type]
-        asked = time.perf_counter()
-        pictures, targets = next(source)
-        if number:
-            waited += time.perf_counter() - asked
-        else:
-            began = time.perf_counter()  # the start of a pass is paid once, not each batch
-        step(pictures, targets)
-    share = waited / (time.perf_counter() - began)
-    assert next(source, None) is None
-    return share
+SOURCES: dict[str, Callable[[Path, int], Any]] = {
+    "files": lambda folder, side: read_data(folder / "pictures", validation=0.0).train,
+    "cache": lambda folder, side: cached(
+        Album.of(read_data(folder / "pictures", validation=0.0).train), folder / "cache", side=side
+    ),
+    "shards": lambda folder, side: read_data(folder / "shards", validation=0.0).train,
+}
 
 
-def in_turns(turns: dict[str, Turn], rounds: int) -> dict[str, list[float]]:
-    """Images a second of each turn; a first round that warms up is not counted."""
-    found: dict[str, list[float]] = {name: [] for name in turns}
-    for _ in range(rounds + 1):
-        for name, turn in turns.items():
-            found[name].append(turn())
-    return {name: speeds[1:] for name, speeds in found.items()}
+def waiting(kind: str, arch: str, size: int, folder: Path) -> Turn:
+    """Turns of a pass of ours: the share of it, from its second batch on, that is spent waiting for pictures."""
+    step, data = ours(arch), read_data(folder / "pictures", validation=0.0)
+    batches = our_batches(data, SOURCES[kind](folder, round(ENLARGED * size)), size)
+
+    def turn() -> float:
+        source, waited, began = iter(batches), 0.0, 0.0
+        for number in range(len(batches)):  # type: ignore[arg-type]
+            asked = time.perf_counter()
+            pictures, targets = next(source)
+            if number:
+                waited += time.perf_counter() - asked
+            else:
+                began = time.perf_counter()  # the start of a pass is paid once, not each batch
+            step(pictures, targets)
+        share = waited / (time.perf_counter() - began)
+        assert next(source, None) is None
+        return share
+
+    return turn
+
+
+def in_turns(make: dict[str, Callable[[], Turn]]) -> dict[str, list[float]]:
+    """What each gives in `ROUNDS` rounds, each in its process, one at a time; a first round warms up."""
+    context = multiprocessing.get_context("spawn")
+    found: dict[str, list[float]] = {name: [] for name in make}
+    ends, processes = {}, []
+    for name, maker in make.items():
+        ends[name], other = context.Pipe()
+        processes.append(context.Process(target=serve, args=(other, maker)))
+        processes[-1].start()
+        ends[name].recv()  # made
+    for _ in range(1 + ROUNDS):
+        for name, end in ends.items():
+            end.send(True)
+            found[name].append(end.recv())
+    for end, process in zip(ends.values(), processes, strict=True):
+        end.send(False)
+        process.join()
+    return {name: each[1:] for name, each in found.items()}
+
+
+def serve(end: Connection, make: Callable[[], Turn]) -> None:
+    """Take a turn whenever it is asked for."""
+    turn = make()
+    end.send(True)
+    while end.recv():
+        end.send(turn())
 
 
 def judged(speeds: dict[str, list[float]], limit: float) -> dict[str, Any]:
@@ -245,19 +281,18 @@ def judged(speeds: dict[str, list[float]], limit: float) -> dict[str, Any]:
     }
 
 
-def jpegs(folder: Path, size: int, pictures: int) -> Data:
+def jpegs(folder: Path, size: int) -> Data:
     """Class folders of JPEGs; large ones are made by stretching real photographs."""
     root = folder / "pictures"
     if size <= 100:
         files = find_pictures(DATA / "sign_digits" / "train")
-        chosen = files[:: max(1, len(files) // pictures)][:pictures]
-        for file in chosen:
+        for file in files[:: max(1, len(files) // PICTURES)][:PICTURES]:
             target = root / file.parent.name / file.name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
     else:
         files = [*(DATA / "bccd").rglob("*.jpg"), *(DATA / "photos").glob("*.jpg")]
-        for number, file in enumerate(islice(sorted(files) * pictures, pictures)):
+        for number, file in enumerate(islice(sorted(files) * PICTURES, PICTURES)):
             target = root / str(number % CLASSES) / f"{number}.jpg"
             target.parent.mkdir(parents=True, exist_ok=True)
             if number < len(files):
@@ -274,21 +309,39 @@ def large(file: Path) -> Image.Image:
         return image.convert("RGB").resize([round(side * share) for side in image.size], Image.Resampling.BICUBIC)
 
 
-def facts_of(data: Data) -> dict[str, Any]:
-    with Image.open(data.train[0].file) as image:
-        sides = image.size
-    return {"count": len(data.train), "first": f"{sides[0]} x {sides[1]}"}
+def written(known: dict[str, dict[str, Any]]) -> str:
+    """The page."""
+    where = next(iter(known.values()))
+    machine = where["machine"]
+    told = (
+        "# How fast a training is (`benchmarks/train_throughput.py`)\n\n"
+        f"Beside timm {where['timm']}: pictures a second, medians of {ROUNDS} turns; the ratio is the median, over the rounds, of ours by the better of timm's\n"
+        f"(its defaults, and channels last) in the same round. Batch {BATCH}, {WORKERS} worker, each side in a process of its own, in turns.\n"
+        f"{machine['processor']}, {machine['cores']} cores, torch {machine['torch']}, {where['date']}, load at the end of each part "
+        f"{min(each['machine']['load'] for each in known.values())} to {max(each['machine']['load'] for each in known.values())}.\n\n"
+    )
+    speeds = [line(name, facts) for name, facts in known.items() if "ratio" in facts]
+    waits = [waited(name, facts) for name, facts in known.items() if "data_wait" in facts]
+    names = " | ".join(SIDES)
+    return told + (
+        f"| | {names} | ratio | at least | |\n|---|{'---|' * len(SIDES)}---|---|---|\n{''.join(speeds)}\n"
+        "The share of the time that the network waits for pictures:\n\n"
+        f"| | files | cache | shards | at most, for cache and shards | |\n|---|---|---|---|---|---|\n{''.join(waits)}"
+    )
 
 
-def machine() -> dict[str, Any]:
-    return {
-        "platform": platform.platform(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "timm": timm.__version__,
-        "load": round(os.getloadavg()[0], 1),
-    }
+def line(name: str, facts: dict[str, Any]) -> str:
+    speeds = " | ".join(f"{facts['images_per_second'][side]}" for side in SIDES)
+    return f"| {name} | {speeds} | {facts['ratio']:.3f} | {facts['limit']} | {verdict(facts)} |\n"
+
+
+def waited(name: str, facts: dict[str, Any]) -> str:
+    shares = " | ".join(f"{100 * facts['data_wait'][kind]:.1f} %" for kind in SOURCES)
+    return f"| {name} | {shares} | {100 * facts['limit']:.0f} % | {verdict(facts)} |\n"
+
+
+def verdict(facts: dict[str, Any]) -> str:
+    return "reached" if facts["met"] else "short"
 
 
 if __name__ == "__main__":
