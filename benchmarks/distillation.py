@@ -1,9 +1,9 @@
 """What a teacher is worth to a small student: alone, beside a teacher that runs, and from replicas made beforehand.
 
 The teacher is MobileNetV2 with its ImageNet weights, fine-tuned on sign_digits; the student, MobileNetV4-conv-small at
-half width, starts from nothing and has the same recipe, epochs and pictures in all three ways. "online" asks the teacher
-about the very pictures that the student sees, and uses no labels; "offline" learns from D1 and D2 in equal parts,
-prepared once, without the teacher (arXiv:2404.10518, section 8). All are judged on the 418 test pictures, by the epoch
+half width, starts from nothing and has the same recipe, epochs and pictures in all three ways. "online" asks the
+teacher about the very pictures that the student sees, and uses no labels; "offline" learns from D1 and D2 in equal
+parts, prepared once, without the teacher (arXiv:2404.10518, section 8). All are judged on the 418 test pictures, by the epoch
 that did best on the validation pictures; neither teacher nor student learned from either.
 
     python benchmarks/distillation.py --minutes 30 --json distillation.json --page distillation.md
@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from parts import Parts, mean_and_range, spending
 
 from mobilevision import zoo
 from mobilevision.build import evaluate, starting
@@ -34,6 +33,7 @@ from mobilevision.tasks.classify import Classify
 from mobilevision.train.loop import fit
 from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import finetune, scratch_small
+from parts import Parts, mean_and_range, paragraph, spending
 
 DATA = Path(os.environ.get("MOBILEVISION_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 PICTURES, WEIGHTS = DATA / "sign_digits", DATA / "weights" / "mobilenet_v2-b0353104.pth"
@@ -69,9 +69,7 @@ def replicas(runs: Path, *, form: str) -> dict[str, Any]:
     """A set of replicas with the teacher's word."""
     data = check(PICTURES)
     teacher = open_teacher(runs / "teacher", labels=data.labels)
-    told = prepare(
-        data, teacher, to=runs / form, form=find_form(form), views=VIEWS, size=SIZE, labels=data.labels
-    )
+    told = prepare(data, teacher, to=runs / form, form=find_form(form), views=VIEWS, size=SIZE, labels=data.labels)
     return {"replicas": len(data.train) * VIEWS, "teacher_says": told["soft"]}
 
 
@@ -118,17 +116,17 @@ def times(run: Run) -> dict[str, Any]:
 
 def written(known: dict[str, dict[str, Any]]) -> str:
     """The page."""
-    head = (
-        "# What a teacher is worth (`benchmarks/distillation.py`)\n\n"
-        f"Top-1 on the 418 test pictures of `sign_digits`, in percent: mean of the seeds (lowest to highest). Pictures of\n"
-        f"{SIZE} pixels. Every student is {ARCH.name} from nothing, {EPOCHS} epochs over 1,314 pictures with the recipe `scratch_small`, whose\n"
-        f"augmentation plain and online share; offline learns from {VIEWS} replicas of each picture in each of the sets D1 and D2, mixed 1 to 1.\n"
-        "Online and offline learn from the teacher's probabilities alone (temperature 1), without labels. The epoch that did best on the 330\n"
-        "validation pictures is judged; the cut is the same for teacher, students and seeds. Minutes are of processors, since the\n"
-        "machine was shared with other work.\n\n"
-        "| | seeds | top-1 on test pictures | loss | processor minutes each |\n|---|---|---|---|---|\n"
+    head = "# What a teacher is worth (`benchmarks/distillation.py`)\n\n" + paragraph(
+        f"""Top-1 on the 418 test pictures of `sign_digits`, in percent: mean of the seeds (lowest to highest). Pictures of
+        {SIZE} pixels. Every student is {ARCH.name} from nothing, {EPOCHS} epochs over 1,314 pictures with the recipe
+        `scratch_small`, whose augmentation plain and online share; offline learns from replicas, {VIEWS} of each
+        picture in each of the sets D1 and D2, mixed 1 to 1. Online and offline learn from the teacher's probabilities
+        alone (temperature 1), without labels. The epoch that did best on the 330 validation pictures is judged; the
+        cut is the same for teacher, students and seeds. Minutes are of processors, since the machine was shared with
+        other work."""
     )
-    rows = [row("teacher: mobilenetv2_100, ImageNet weights, `finetune`", [known["teacher"]])] if "teacher" in known else []
+    head += "| | seeds | top-1 on test pictures | loss | processor minutes each |\n|---|---|---|---|---|\n"
+    rows = [row("teacher: mobilenetv2_100, `finetune`", [known["teacher"]])] if "teacher" in known else []
     for way in WAYS:
         done = [known[f"{way}-{seed}"] for seed in SEEDS if f"{way}-{seed}" in known]
         rows += [row(f"student, {way}", done)] if done else []

@@ -12,7 +12,6 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command sets it
 
-import shutil
 import statistics
 import tempfile
 from functools import partial
@@ -21,9 +20,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from parts import Parts, mean_and_range, spending
 from safetensors.torch import load_file
-from vit import vit
 
 from mobilevision import zoo
 from mobilevision.architecture import Arch
@@ -38,6 +35,8 @@ from mobilevision.tasks.measure import measure
 from mobilevision.timing.laps import alternate
 from mobilevision.train.loop import fit
 from mobilevision.train.recipes import scratch_small
+from parts import Parts, mean_and_range, paragraph, spending
+from vit import vit
 
 DATA = Path(os.environ.get("MOBILEVISION_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 PICTURES = DATA / "sign_digits"
@@ -117,15 +116,16 @@ PARTS = {
 def written(known: dict[str, dict[str, Any]]) -> str:
     """The page."""
     where = next(iter(known.values()))["machine"]
-    head = (
-        "# The networks on one footing (`benchmarks/footing.py`)\n\n"
-        f"From nothing on `sign_digits`: 1,314 photos of hand signs to learn from, 330 to choose the epoch by, 418 to judge by; {SIZE} pixels,\n"
-        f"{RECIPE.epochs} epochs in batches of {RECIPE.batch}, the recipe `scratch_small` at a learning rate of {RECIPE.lr:g} for all; the same cut for all seeds. Top-1 on the\n"
-        "test pictures in percent: mean of the seeds (lowest to highest). Latency is of the ONNX file on one thread, in turns with the\n"
-        "others; minutes are of processors for one training, since the machine was shared with other work.\n"
-        f"{where['processor']}, {where['cores']} cores, torch {where['torch']}.\n\n"
-        "| network | seeds | top-1 on test pictures | parameters | MACs | latency | processor minutes |\n|---|---|---|---|---|---|---|\n"
+    head = "# The networks on one footing (`benchmarks/footing.py`)\n\n" + paragraph(
+        f"""From nothing on `sign_digits`: 1,314 photos of hand signs to learn from, 330 to choose the epoch by, 418 to
+        judge by; {SIZE} pixels, {RECIPE.epochs} epochs in batches of {RECIPE.batch}, the recipe `scratch_small` at a
+        learning rate of {RECIPE.lr:g} for all; the same cut for all seeds. Top-1 on the test pictures in percent: mean
+        of the seeds (lowest to highest). MACs count the products of attention too. Latency is the median of the ONNX
+        file on one thread, in turns with the others; minutes are of processors for one training, since the machine was
+        shared with other work. {where["processor"]}, {where["cores"]} cores, torch {where["torch"]}."""
     )
+    head += "| network | seeds | top-1 on test pictures | parameters | MACs | latency | processor minutes |\n"
+    head += "|---|---|---|---|---|---|---|\n"
     return head + "".join(row(name, known) for name in ARCHS if f"{name}-{SEEDS[0]}" in known)
 
 
@@ -135,8 +135,9 @@ def row(name: str, known: dict[str, dict[str, Any]]) -> str:
     params, macs = sum(cost.params for cost in costs), sum(cost.macs + cost.attention_macs for cost in costs)
     minutes = statistics.mean(each["processor_minutes"] for each in done)
     top1 = mean_and_range([each["top1"] for each in done])
-    ms = known["latency"]["ms"][name] if "latency" in known else float("nan")
-    return f"| {ARCHS[name].name} | {len(done)} | {top1} | {params / 1e6:.2f} M | {macs / 1e6:.1f} M | {ms:.2f} ms | {minutes:.1f} |\n"
+    ms = f"{known['latency']['ms'][name]:.2f} ms" if "latency" in known else ""
+    facts = (ARCHS[name].name, len(done), top1, f"{params / 1e6:.2f} M", f"{macs / 1e6:.1f} M", ms, f"{minutes:.1f}")
+    return f"| {' | '.join(map(str, facts))} |\n"
 
 
 if __name__ == "__main__":

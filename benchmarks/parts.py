@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import statistics
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -74,3 +75,8 @@ def mean_and_range(values: Sequence[float], *, times: float = 100, digits: int =
     """The mean, and in brackets the lowest and the highest; times 100 they are percent."""
     mean, low, high = (f"{times * value:.{digits}f}" for value in (statistics.mean(values), min(values), max(values)))
     return f"{mean} ({low} to {high})"
+
+
+def paragraph(text: str) -> str:
+    """A text laid out anew, in lines of a page."""
+    return textwrap.fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False) + "\n\n"

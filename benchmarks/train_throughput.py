@@ -2,9 +2,9 @@
 
 Ours, timm as it is by default, timm at its best (channels last), and that with our way of keeping memory, take turns in
 one run, each in a process of its own, so that the machine's mood hits all alike and none sees another's memory. Same
-network, batch, crop and flip, workers; AdamW, each side's own. A turn of "folder" is a whole pass over the pictures, from
-the start of its workers' work to the last step; "kept" is the share of a pass of ours, from its second batch on, that
-waits for pictures.
+network, batch, crop and flip, workers; AdamW, each side's own. A turn of "folder" is a whole pass over the pictures,
+from the start of its workers' work to the last step; "kept" is the share of a pass of ours, from its second batch on,
+that waits for pictures.
 
     python benchmarks/train_throughput.py --minutes 9 --json train_throughput.json --page train_throughput.md
 
@@ -32,7 +32,6 @@ from typing import Annotated, Any
 import timm
 import torch
 import typer
-from parts import Parts
 from PIL import Image
 from timm.data import create_dataset, create_loader
 from timm.optim import create_optimizer_v2
@@ -51,6 +50,7 @@ from mobilevision.train.device import make_fabric
 from mobilevision.train.learner import make_learner
 from mobilevision.train.memory import keep_memory
 from mobilevision.train.recipes import scratch_small
+from parts import Parts, paragraph
 
 AREA, BATCH, CLASSES, LARGE, WORKERS = 0.35, 32, 10, 960, 1
 ARCHS, SIZES = ("mobilenetv2_100", "mobilenetv4_conv_small"), (96, 224)
@@ -313,12 +313,12 @@ def written(known: dict[str, dict[str, Any]]) -> str:
     """The page."""
     where = next(iter(known.values()))
     machine = where["machine"]
-    told = (
-        "# How fast a training is (`benchmarks/train_throughput.py`)\n\n"
-        f"Beside timm {where['timm']}: pictures a second, medians of {ROUNDS} turns; the ratio is the median, over the rounds, of ours by the better of timm's\n"
-        f"(its defaults, and channels last) in the same round. Batch {BATCH}, {WORKERS} worker, each side in a process of its own, in turns.\n"
-        f"{machine['processor']}, {machine['cores']} cores, torch {machine['torch']}, {where['date']}, load at the end of each part "
-        f"{min(each['machine']['load'] for each in known.values())} to {max(each['machine']['load'] for each in known.values())}.\n\n"
+    loads = [facts["machine"]["load"] for facts in known.values()]
+    told = "# How fast a training is (`benchmarks/train_throughput.py`)\n\n" + paragraph(
+        f"""Beside timm {where["timm"]}: pictures a second, medians of {ROUNDS} turns; the ratio is the median, over the
+        rounds, of ours by the better of timm's (its defaults, and channels last) in the same round. Batch {BATCH},
+        {WORKERS} worker, each side in a process of its own, in turns. {machine["processor"]}, {machine["cores"]} cores,
+        torch {machine["torch"]}, {where["date"]}, load {min(loads)} to {max(loads)}."""
     )
     speeds = [line(name, facts) for name, facts in known.items() if "ratio" in facts]
     waits = [waited(name, facts) for name, facts in known.items() if "data_wait" in facts]

@@ -27,6 +27,7 @@ from mobilevision.train.device import make_fabric
 from mobilevision.train.feed import Feed, readers
 from mobilevision.train.journal import Journal
 from mobilevision.train.learner import Learner, make_learner
+from mobilevision.train.memory import keep_memory
 from mobilevision.train.parts import with_parts
 from mobilevision.train.plan import Plan, make_plan, prepared
 from mobilevision.train.position import Clock, Habits, Position, Score, reduced
@@ -80,6 +81,8 @@ def fit(
         MobilevisionError: if the loss is no longer a number, or the folder cannot be written.
     """
     fabric = make_fabric(device, precision)
+    if fabric.device.type == "cpu":
+        keep_memory()
     run = Run(Path(fabric.broadcast(str(to))))
     plan = make_plan(network, data, task=task, recipe=recipe, seed=seed)
     plan = with_parts(plan, network, fabric=fabric, run=run)

@@ -14,8 +14,8 @@ PAD = 64 * 2**20
 def keep_memory() -> None:
     """Let the C library keep what a step gives back, for the next one, where it is glibc; elsewhere nothing changes.
 
-    Else it hands every large map back to the system, which fills it with zeros before the next step may have it. What is
-    computed does not change.
+    Else it hands every large map back to the system, which fills it with zeros before the next step may have it. What
+    is computed does not change.
     """
     if not sys.platform.startswith("linux"):
         return
