@@ -3,8 +3,8 @@
 The teacher is MobileNetV2 with its ImageNet weights, fine-tuned on sign_digits; the student, MobileNetV4-conv-small at
 half width, starts from nothing and has the same recipe, epochs and pictures in all three ways. "online" asks the
 teacher about the very pictures that the student sees, and uses no labels; "offline" learns from D1 and D2 in equal
-parts, prepared once, without the teacher (arXiv:2404.10518, section 8). All are judged on the 418 test pictures, by the epoch
-that did best on the validation pictures; neither teacher nor student learned from either.
+parts, prepared once, without the teacher (arXiv:2404.10518, section 8). All are judged on the 418 test pictures, by the
+epoch that did best on the validation pictures; neither teacher nor student learned from either.
 
     python benchmarks/distillation.py --minutes 30 --json distillation.json --page distillation.md
 
@@ -117,8 +117,8 @@ def times(run: Run) -> dict[str, Any]:
 def written(known: dict[str, dict[str, Any]]) -> str:
     """The page."""
     head = "# What a teacher is worth (`benchmarks/distillation.py`)\n\n" + paragraph(
-        f"""Top-1 on the 418 test pictures of `sign_digits`, in percent: mean of the seeds (lowest to highest). Pictures of
-        {SIZE} pixels. Every student is {ARCH.name} from nothing, {EPOCHS} epochs over 1,314 pictures with the recipe
+        f"""Top-1 on the 418 test pictures of `sign_digits`, in percent: mean of the seeds (lowest to highest). Pictures
+        of {SIZE} pixels. Every student is {ARCH.name} from nothing, {EPOCHS} epochs over 1,314 pictures with the recipe
         `scratch_small`, whose augmentation plain and online share; offline learns from replicas, {VIEWS} of each
         picture in each of the sets D1 and D2, mixed 1 to 1. Online and offline learn from the teacher's probabilities
         alone (temperature 1), without labels. The epoch that did best on the 330 validation pictures is judged; the

@@ -6,7 +6,7 @@ import platform
 import statistics
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,18 @@ def spending() -> Iterator[dict[str, float]]:
     yield spent
     spent["minutes"] = round((time.perf_counter() - clock) / 60, 2)
     spent["processor_minutes"] = round((sum(os.times()[:4]) - used) / 60, 2)
+
+
+@contextmanager
+def environment(words: Mapping[str, str]) -> Iterator[None]:
+    """Processes that the block starts have these words in their environment too."""
+    before = dict(os.environ)
+    os.environ.update(words)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def machine() -> dict[str, Any]:

@@ -46,13 +46,14 @@ from mobilevision.tasks.classify import Classify
 from mobilevision.tasks.measure import measure
 from mobilevision.train.loop import fit
 from mobilevision.train.recipes import quick
-from parts import Parts, paragraph, spending
+from parts import Parts, environment, paragraph, spending
 
 DATA = Path(os.environ.get("MOBILEVISION_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 PICTURES, WEIGHTS = DATA / "sign_digits", DATA / "weights" / "mobilenet_v2-b0353104.pth"
 GOAL, BATCH, SIZE, EPOCHS, WORKERS = 0.97, 32, 128, 6, 1
 RATES, SEEDS = (1e-4, 3e-4, 1e-3), (0, 1, 2, 3, 4)
 HALF, TOP1, MINUTES = 0.5, 0.98, 5.0
+COMMAND = {"THP_MEM_ALLOC_ENABLE": "1"}  # what the command sets beside OMP_WAIT_POLICY, before torch starts
 OURS = quick.changed({"size": SIZE, "epochs": EPOCHS, "batch": BATCH})
 
 
@@ -66,7 +67,9 @@ def main(
     parts = Parts(to, minutes=minutes)
     with tempfile.TemporaryDirectory() as name:
         for part in parts.left([part for part in PARTS if only in part]):
-            parts.keep(part, {"timm": timm.__version__, **alone(partial(PARTS[part], Path(name)))})
+            with environment({} if part.startswith("timm") else COMMAND):
+                facts = alone(partial(PARTS[part], Path(name)))
+            parts.keep(part, {"timm": timm.__version__, **facts})
     page.write_text(written(parts.known), encoding="utf-8")
     print(page.read_text(encoding="utf-8"))
     if not all(met(parts.known).values()):
@@ -253,8 +256,8 @@ def written(known: dict[str, dict[str, Any]]) -> str:
     first, limits = next(iter(known.values())), met(known)
     where = first["machine"]
     head = "# From a folder of pictures to 97 % (`benchmarks/time_to_accuracy.py`)\n\n" + paragraph(
-        f"""MobileNetV2 with ImageNet's weights on `sign_digits` at {SIZE} pixels: 1,314 pictures to learn from, 330 held
-        back. Seconds from the folder to the first validation of at least 97 %, median of the seeds (each seed); at
+        f"""MobileNetV2 with ImageNet's weights on `sign_digits` at {SIZE} pixels: 1,314 pictures to learn from, 330
+        held back. Seconds from the folder to the first validation of at least 97 %, median of the seeds (each seed); at
         most {EPOCHS} epochs. Ours is the recipe `quick`, the other timm {first["timm"]}'s loader, AdamW and cosine,
         batch 32, channels last. {where["processor"]}, {where["cores"]} cores, torch {where["torch"]}, {first["date"]}.
         """

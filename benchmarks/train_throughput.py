@@ -50,7 +50,7 @@ from mobilevision.train.device import make_fabric
 from mobilevision.train.learner import make_learner
 from mobilevision.train.memory import keep_memory
 from mobilevision.train.recipes import scratch_small
-from parts import Parts, paragraph
+from parts import Parts, environment, paragraph
 
 AREA, BATCH, CLASSES, LARGE, WORKERS = 0.35, 32, 10, 960, 1
 ARCHS, SIZES = ("mobilenetv2_100", "mobilenetv4_conv_small"), (96, 224)
@@ -142,6 +142,10 @@ def timms(arch: str, layout: torch.memory_format) -> Step:
     return step
 
 
+OURS = {"THP_MEM_ALLOC_ENABLE": "1"}
+"""What the command sets beside OMP_WAIT_POLICY, before torch starts."""
+
+
 def timms_with_our_memory(arch: str) -> Step:
     keep_memory()
     return timms(arch, torch.channels_last)
@@ -153,6 +157,7 @@ SIDES: dict[str, Callable[[str], Step]] = {
     "timm, channels last": partial(timms, layout=torch.channels_last),
     "the same, memory kept": timms_with_our_memory,  # what is due to that alone; not what ours is judged by
 }
+TIMM = ("timm", "timm, channels last")
 
 
 def our_batches(data: Data, samples: Any, size: int) -> Iterable[Any]:
@@ -249,7 +254,8 @@ def in_turns(make: dict[str, Callable[[], Turn]]) -> dict[str, list[float]]:
     for name, maker in make.items():
         ends[name], other = context.Pipe()
         processes.append(context.Process(target=serve, args=(other, maker)))
-        processes[-1].start()
+        with environment({} if name in TIMM else OURS):
+            processes[-1].start()
         ends[name].recv()  # made
     for _ in range(1 + ROUNDS):
         for name, end in ends.items():

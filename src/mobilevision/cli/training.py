@@ -38,7 +38,12 @@ if TYPE_CHECKING:
     from mobilevision.train.recipe import Recipe as Numbers
 
 
+GOING_ON = ("data", "resume", "epochs", "device", "precision", "workers", "minutes", "log", "json")
+"""What may stand beside --resume; the rest is as the run was begun."""
+
+
 def train(
+    context: typer.Context,
     data: Annotated[str | None, typer.Argument(metavar="DATA", help="As for build; not needed with --resume.")] = None,
     *,
     arch: Arch = "mobilenetv4_conv_small",
@@ -84,6 +89,7 @@ def train(
 
     habits = Habits(minutes=minutes, log=words(log))
     if resume is not None:
+        _refuse(context)
         run = _resumed(resume, data, epochs=epochs, device=device, precision=precision, workers=workers, habits=habits)
     elif qat is not None:
         run = _rounded(qat, out, recipe, changes, epochs=epochs, batch=batch, device=device, workers=workers)
@@ -124,6 +130,19 @@ def train(
     return Answer(facts, told_run(facts))
 
 
+def _refuse(context: typer.Context) -> None:
+    """Refuse what a run that goes on would not heed.
+
+    Raises:
+        UsageError: with the first such option.
+    """
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in GOING_ON and source is not None and source.name == "COMMANDLINE":
+            option = {"changes": "set"}.get(name, name.replace("_", "-"))
+            raise UsageError(f"--resume goes on as the run was begun, so --{option} would not be heeded; leave it out")
+
+
 def _resumed(
     folder: Path,
     data: str | None,
@@ -135,13 +154,24 @@ def _resumed(
     habits: "Habits",
 ) -> "Run":
     """A training that was stopped, to its end."""
+    from mobilevision.compress.feeding import Feeding
     from mobilevision.compress.qat import resume as resume_rounded
     from mobilevision.deploy.rounded import is_rounded
+    from mobilevision.run import Run
     from mobilevision.train.loop import resume
 
     if is_rounded(folder):
         return resume_rounded(folder, device=device, workers=workers)
-    return resume(folder, data, epochs=epochs, device=device, precision=precision, workers=workers, habits=habits)
+    return resume(
+        folder,
+        data,
+        epochs=epochs,
+        device=device,
+        precision=precision,
+        workers=workers,
+        habits=habits,
+        feeding=Feeding.of(Run.open(folder)),
+    )
 
 
 def _rounded(

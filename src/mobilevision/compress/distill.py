@@ -42,7 +42,7 @@ class Taught(Wrapped):
 
     def facts(self) -> dict[str, Any]:
         """The student's task as plain JSON, and who teaches it."""
-        return super().facts() | {"teacher": self.teacher.name}
+        return super().facts() | {"teacher": self.teacher.name, "teacher_weights": self.teacher.weights}
 
     def shown(self, pictures: Tensor) -> Tensor:
         """The student's pictures from 0 to 1 again. Shape: (N, channels, H, W) -> (N, 3, H, W)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from mobilevision.compress.distill import Distill
 from mobilevision.compress.mixture import Replayed, open_replicas
@@ -14,6 +15,7 @@ from mobilevision.data.cache import cached
 from mobilevision.data.dataset import Data
 from mobilevision.errors import UsageError
 from mobilevision.network import Network
+from mobilevision.run import Run
 from mobilevision.tasks.base import Task
 from mobilevision.train.feed import augmentation
 from mobilevision.train.plan import seen_by
@@ -43,6 +45,19 @@ class Feeding:
     teacher_weights: str | None = None
     temperature: float = 1.0
     soft: float = 1.0
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """What the training in `run` was fed with."""
+        task, sets = run.read("task"), run.read("task").get("distilled", ())
+        return cls(
+            cache=bool(run.read("data").get("cache")),
+            distilled=",".join(f"{each['folder']}:{each['ratio']}" for each in sets),
+            teacher=task.get("teacher", ""),
+            teacher_weights=task.get("teacher_weights") or None,
+            temperature=task.get("temperature", 1.0),
+            soft=task.get("soft", 1.0),
+        )
 
     def fed(self, data: Data, task: Task, *, network: Network, recipe: Recipe) -> tuple[Data, Task]:
         """The data and the task of a training, with all of this in them.

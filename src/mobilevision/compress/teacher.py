@@ -31,6 +31,7 @@ class Teacher:
         labels: names of its classes in the order of the scores; plain numbers if they have no names.
         preprocessing: what it expects of pictures.
         order: places of the student's classes among its scores; empty if they are the same.
+        weights: what it was loaded with; "" for the usual.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Teacher:
     labels: tuple[str, ...]
     preprocessing: Preprocessing
     order: tuple[int, ...] = ()
+    weights: str = ""
 
     @property
     def named(self) -> bool:
@@ -104,7 +106,7 @@ def open_teacher(source: str | Path, *, labels: Sequence[str], weights: str | Pa
             raise UsageError(f"{source} was trained to {model.task.name}; a teacher must classify")
         teacher = Teacher(text, model.network, model.labels, model.preprocessing)
     teacher.network.eval().requires_grad_(False)
-    return matched(teacher, labels)
+    return replace(matched(teacher, labels), weights=str(weights or ""))
 
 
 def matched(teacher: Teacher, labels: Sequence[str]) -> Teacher:

@@ -20,7 +20,7 @@ from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.network import Network
 from mobilevision.run import Run
 from mobilevision.tasks.base import Task
-from mobilevision.tasks.catalog import read_task
+from mobilevision.tasks.catalog import check_data, read_task
 from mobilevision.tasks.measure import measure
 from mobilevision.train.chance import seed_step
 from mobilevision.train.device import make_fabric
@@ -29,7 +29,7 @@ from mobilevision.train.journal import Journal
 from mobilevision.train.learner import Learner, make_learner
 from mobilevision.train.memory import keep_memory
 from mobilevision.train.parts import with_parts
-from mobilevision.train.plan import Plan, make_plan, prepared
+from mobilevision.train.plan import Feeder, Plan, make_plan, prepared
 from mobilevision.train.position import Clock, Habits, Position, Score, reduced
 from mobilevision.train.progress import Display, Meter
 from mobilevision.train.recipe import Recipe
@@ -101,6 +101,7 @@ def resume(
     precision: str = "auto",
     workers: int | None = None,
     habits: Habits | None = None,
+    feeding: Feeder | None = None,
 ) -> Run:
     """Go on with the training in `folder` as it was begun; one that has ended is left as it is.
 
@@ -112,6 +113,7 @@ def resume(
         precision: as for `fit`.
         workers: as for `fit`.
         habits: as for `fit`.
+        feeding: what it was fed with beside its data: `Feeding.of(run)` of `mobilevision.compress.feeding`.
 
     Raises:
         UsageError: if the folder is not there or in use, the data is not what it was, or `epochs` are over already.
@@ -125,9 +127,12 @@ def resume(
     recipe = Recipe.read(run.read("recipe"))
     if not has_checkpoint(run.folder):
         raise InputError(f"{folder} was stopped before its first checkpoint; give the command that began it again")
+    found = check_data(task.name, data or run.read("data")["source"], seed=seed)
+    if feeding is not None:
+        found, task = feeding.fed(found, task, network=network, recipe=recipe)
     return fit(
         network,
-        data or run.read("data")["source"],
+        found,
         task=task,
         recipe=recipe if epochs is None else lengthened(run, recipe, epochs),
         to=folder,

@@ -6,7 +6,7 @@ import sys
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4
 """glibc's numbers for `mallopt`."""
 
-NEVER = 2**31 - 1
+NEVER = -1
 PAD = 64 * 2**20
 """Bytes that the heap grows by at least."""
 

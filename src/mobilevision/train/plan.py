@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mobilevision.architecture import Arch
 from mobilevision.data.dataset import Data
@@ -21,6 +21,16 @@ from mobilevision.tasks.base import Task
 from mobilevision.tasks.catalog import check_data, make_task
 from mobilevision.train.recipe import Recipe
 from mobilevision.train.resume import has_checkpoint, told_if_unwritable
+
+SHOWN = 80
+"""Letters of a fact that a message tells."""
+
+
+class Feeder(Protocol):
+    """What a training is fed with beside its data; see `mobilevision.compress.feeding`."""
+
+    def fed(self, data: Data, task: Task, *, network: Network, recipe: Recipe) -> tuple[Data, Task]:
+        """The data and the task of a training, with all of this in them."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +78,14 @@ class Plan:
             run.begin(self.arch, **self.facts(), environment=environment(self.seed))
 
     def _compare(self, run: Run) -> None:
-        asked = {"architecture": self.arch.digest, "seed": self.seed, "data": self.data.digest}
+        facts = run.read("data")
+        asked = {"architecture": self.arch.digest, "seed": self.seed, "data": pictures(self.data.facts())}
         asked["cache"] = self.data.cache
         stands = {
             "architecture": run.arch.digest,
-            "data": run.read("data")["digest"],
+            "data": pictures(facts),
             "seed": run.read("environment")["seed"],
-            "cache": run.read("data").get("cache", 0),
+            "cache": facts.get("cache", 0),
         }
         there = {"task": run.read("task"), "recipe": Recipe.read(run.read("recipe")).facts()}
         for name, facts in there.items():
@@ -83,8 +94,8 @@ class Plan:
         for name in asked | stands:  # in their order: a seed that differs draws another split, so it is told first
             if asked.get(name) != stands.get(name):
                 raise UsageError(
-                    f"{run.folder} holds a training with another {name} ({str(stands.get(name))[:40]} there, "
-                    f"{str(asked.get(name))[:40]} asked); choose another folder, or ask for the same"
+                    f"{run.folder} holds a training with another {name} ({str(stands.get(name))[:SHOWN]} there, "
+                    f"{str(asked.get(name))[:SHOWN]} asked); choose another folder, or ask for the same"
                 )
 
 
@@ -107,6 +118,12 @@ def make_plan(network: Network, data: Data | str | Path, *, task: str | Task, re
             f"make it with num_classes={task.outputs}"
         )
     return Plan(network.arch, data, task, recipe, seen_by(network, recipe), seed)
+
+
+def pictures(facts: Mapping[str, Any]) -> str:
+    """How many pictures data of these facts has, and what names their list."""
+    counts = ", ".join(f"{count} {split}" for split, count in facts["pictures"].items())
+    return f"{counts}, list {facts['digest'][:12]}"
 
 
 def check_splits(data: Data) -> None:

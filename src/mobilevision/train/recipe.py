@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
+from math import inf
 from typing import Any, Self
 
 from mobilevision.data.policies import OPERATIONS, POLICIES
@@ -176,8 +177,8 @@ class Recipe:
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} must be more than 0, not {getattr(self, name)}")
         for field in fields(self):
-            if field.type in (int, float) and not getattr(self, field.name) >= 0:
-                raise UsageError(f"{field.name} must not be less than 0, not {getattr(self, field.name)}")
+            if field.type in (int, float) and not 0 <= getattr(self, field.name) < inf:
+                raise UsageError(f"{field.name} must be a number of at least 0, not {getattr(self, field.name)}")
         for word in self.exclude:
             if word not in OPERATIONS:
                 raise UsageError(f"RandAugment has no operation {word!r}; {nearest(word, OPERATIONS)}")
