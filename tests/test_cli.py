@@ -144,6 +144,15 @@ def test_a_wrong_path_is_a_usage_error_that_names_it(arguments: list[str], capsy
     assert "where" in facts["error"]
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--set", "lr=1"), ("--seed", "5"), ("--arch", "emo_1m"), ("--teacher-weights", "x")]
+)
+def test_what_a_run_that_goes_on_would_not_heed_is_refused(option: str, value: str, capsys: Said) -> None:
+    code, facts = failure(capsys, ["train", "--resume", "nowhere", option, value])
+    assert code == 2
+    assert option in facts["error"]
+
+
 def test_training_without_data_is_a_usage_error(capsys: Said) -> None:
     assert failure(capsys, ["train"])[0] == 2
 

@@ -27,7 +27,7 @@ from mobilevision.models import create_model
 from mobilevision.network import Network
 from mobilevision.tasks.classify import Classify
 from mobilevision.tasks.embed import Embed
-from mobilevision.train.loop import fit
+from mobilevision.train.loop import fit, resume
 from mobilevision.train.recipes import quick
 from mobilevision.weights.save import save_weights
 
@@ -326,6 +326,33 @@ def test_a_training_from_the_cache_sees_the_same_pictures(
     assert list((tmp_path / "kept" / "pictures").glob("*.pixels"))
     with pytest.raises(UsageError, match=r"another cache \(39 there, 0 asked\)"):
         fit(student(), data, recipe=RECIPE, to=tmp_path / "runTrue", workers=0)
+
+
+@pytest.mark.parametrize(
+    "feeding",
+    [
+        Feeding(cache=True),
+        Feeding(distilled="D1:1,D1:2"),
+        Feeding(teacher="mentor.safetensors", temperature=2.0, soft=0.5),
+        Feeding(teacher="tiny", teacher_weights="mentor.safetensors"),
+    ],
+)
+def test_a_run_goes_on_with_all_that_it_was_fed_with(
+    feeding: Feeding, teacher: Teacher, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MOBILEVISION_CACHE", str(tmp_path / "kept"))
+    mentor = student()
+    mentor.labels, mentor.preprocessing = CLASSES, SEEN
+    save_weights(mentor, "mentor.safetensors", {})
+    Path("tiny").write_text(TINY.to_json())
+    prepare(data, teacher, to="D1", form=find_form("D1"), views=1, size=32, labels=CLASSES)
+    recipe = replace(RECIPE, epochs=1)
+    fed, task = feeding.fed(data, Classify(CLASSES), network=student(), recipe=recipe)
+    run = fit(student(), fed, task=task, recipe=recipe, to="run", workers=0)
+    with pytest.warns(UserWarning, match="learning rate"):
+        resume(run.folder, epochs=2, workers=0, feeding=Feeding.of(run))
+    assert len(run.history()) == 2
 
 
 def test_the_verbs_prepare_and_train(data: Data, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

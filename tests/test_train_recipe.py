@@ -63,8 +63,9 @@ def test_who_asks_for_epochs_gets_them() -> None:
         ({"policy": "wild"}, "trivial"),
         ({"schedule": "cosin"}, "exponential"),
         ({"exclude": "Cutout"}, "no operation 'Cutout'"),
-        ({"accumulate": "-1"}, "less than 0"),
-        ({"weight_decay": -1}, "less than 0"),
+        ({"accumulate": "-1"}, "at least 0"),
+        ({"weight_decay": -1}, "at least 0"),
+        ({"lr": "inf"}, "at least 0, not inf"),
     ],
 )
 def test_a_change_that_cannot_be_meant_is_refused(changes: dict[str, str | float], sentence: str) -> None:
