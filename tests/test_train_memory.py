@@ -30,6 +30,4 @@ def faults(way: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
 def test_steps_of_a_training_reuse_the_memory_of_those_before() -> None:
-    pages = 4 * 2**26 // 4096
-    assert faults("plain") > pages / 2
-    assert faults("kept") < pages / 100
+    assert faults("kept") < faults("plain") / 4  # a page may have 4 kB or 2 MB
