@@ -41,7 +41,7 @@ from vit import vit
 DATA = Path(os.environ.get("MOBILEVISION_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 PICTURES = DATA / "sign_digits"
 SIZE, OUTPUTS, SEEDS = 64, 10, (0, 1, 2)
-RECIPE = scratch_small.changed({"size": SIZE, "epochs": 40, "lr": 1e-3})
+RECIPE = scratch_small.changed({"size": SIZE, "epochs": 24, "lr": 1e-3})
 LAPS, WARM = 300, 50
 ARCHS: dict[str, Arch] = {
     **{
