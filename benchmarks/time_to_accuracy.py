@@ -83,6 +83,7 @@ def alone(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     end, other = context.Pipe()
     process = context.Process(target=told, args=(other, part))
     process.start()
+    other.close()  # a process that dies is told then, not waited for
     facts: dict[str, Any] = end.recv()
     process.join()
     return facts
@@ -264,7 +265,8 @@ def written(known: dict[str, dict[str, Any]]) -> str:
         f"""MobileNetV2 with ImageNet's weights on `sign_digits` at {SIZE} pixels: 1,314 pictures to learn from, 330
         held back. Seconds from the folder to the first validation of at least 97 %, median of the seeds (each seed); at
         most {EPOCHS} epochs. Ours is the recipe `quick`, which learns at {SMALL} pixels and is judged at {SIZE}; the
-        other timm {first["timm"]}'s loader, AdamW and cosine, batch 32, channels last, at {SIZE} pixels and at {SMALL}. {where["processor"]}, {where["cores"]} cores, torch {where["torch"]}, {first["date"]}.
+        other timm {first["timm"]}'s loader, AdamW and cosine, batch 32, channels last, at {SIZE} pixels and at {SMALL}.
+        {where["processor"]}, {where["cores"]} cores, torch {where["torch"]}, {first["date"]}.
         """
     )
     head += f"| | {' | '.join(f'learning rate {rate:g}' for rate in RATES)} |\n|---|{'---|' * len(RATES)}\n"

@@ -256,6 +256,7 @@ def in_turns(make: dict[str, Callable[[], Turn]]) -> dict[str, list[float]]:
         processes.append(context.Process(target=serve, args=(other, maker)))
         with environment({} if name in TIMM else OURS):
             processes[-1].start()
+        other.close()  # a process that dies is told then, not waited for
         ends[name].recv()  # made
     for _ in range(1 + ROUNDS):
         for name, end in ends.items():
