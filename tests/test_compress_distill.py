@@ -334,7 +334,7 @@ def test_a_training_from_the_cache_sees_the_same_pictures(
         Feeding(cache=True),
         Feeding(distilled="D1:1,D1:2"),
         Feeding(teacher="mentor.safetensors", temperature=2.0, soft=0.5),
-        Feeding(teacher="tiny", teacher_weights="mentor.safetensors"),
+        Feeding(teacher="mobilenetv1_025", teacher_weights="named.safetensors"),
     ],
 )
 def test_a_run_goes_on_with_all_that_it_was_fed_with(
@@ -342,10 +342,9 @@ def test_a_run_goes_on_with_all_that_it_was_fed_with(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MOBILEVISION_CACHE", str(tmp_path / "kept"))
-    mentor = student()
-    mentor.labels, mentor.preprocessing = CLASSES, SEEN
-    save_weights(mentor, "mentor.safetensors", {})
-    Path("tiny").write_text(TINY.to_json())
+    for mentor, name in ((student(), "mentor"), (create_model("mobilenetv1_025", num_classes=len(CLASSES)), "named")):
+        mentor.labels, mentor.preprocessing = CLASSES, SEEN
+        save_weights(mentor, f"{name}.safetensors", {})
     prepare(data, teacher, to="D1", form=find_form("D1"), views=1, size=32, labels=CLASSES)
     recipe = replace(RECIPE, epochs=1)
     fed, task = feeding.fed(data, Classify(CLASSES), network=student(), recipe=recipe)
