@@ -143,8 +143,10 @@ def test_shared_weights_and_policy_go_on_where_they_were(tmp_path: Path, monkeyp
 def test_the_report_tells_what_the_search_liked(tmp_path: Path) -> None:
     facts = tunas(tmp_path)
 
-    assert facts["probabilities"].keys() == {"1.out", "1.0.kernel", "1.0.expand"}
-    assert all(sum(chances) == pytest.approx(1) for chances in facts["probabilities"].values())
+    decisions = facts["liked"]["decisions"]
+    assert {each["name"] for each in decisions} == {"1.out", "1.0.kernel", "1.0.expand"}
+    assert all(sum(each["shares"]) == pytest.approx(1) for each in decisions)
+    assert all(each["shares"][each["chosen"]] == max(each["shares"]) for each in decisions)
     assert 0 <= facts["accuracy"] <= 1
     assert Arch.from_json((tmp_path / "arch.json").read_text()).digest == facts["digest"]
 

@@ -34,6 +34,9 @@ Epochs = Annotated[int, typer.Option(min=1, help="Passes over the pictures for e
 Recipe = Annotated[str, typer.Option(help="How candidates are trained.")]
 Processes = Annotated[int, typer.Option(min=1, help="Candidates at a time on this machine.")]
 Ray = Annotated[str | None, typer.Option(metavar="auto|HOST:PORT", help="A Ray cluster that works instead.")]
+AgainstRandom = Annotated[
+    bool, typer.Option("--random/--no-random", help="Give random search the same time afterwards, and report it.")
+]
 Folder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Of the search; the same one goes on with it.")]
 
 

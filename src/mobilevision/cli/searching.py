@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mobilevision.cli.answer import Answer
 from mobilevision.cli.options import Device, RunFolder, Seed, Source, Task, ThreadCount
 from mobilevision.cli.search_options import (
+    AgainstRandom,
     Batch,
     Depth,
     Epochs,
@@ -34,6 +35,9 @@ from mobilevision.cli.search_options import (
     targets,
     workers,
 )
+
+if TYPE_CHECKING:
+    from mobilevision.train.recipe import Recipe as Training
 
 
 def trial_verb(method: str, says: str) -> Callable[..., Answer]:
@@ -66,11 +70,11 @@ def trial_verb(method: str, says: str) -> Callable[..., Answer]:
         force: Force = False,
         seed: Seed = 0,
         device: Device = "auto",
+        against_random: AgainstRandom = True,
     ) -> Answer:
         from mobilevision.build import tell
         from mobilevision.search.session import Brief
         from mobilevision.search.start import run_trials
-        from mobilevision.train.recipes import find_recipe
 
         brief = Brief(
             method=method,
@@ -87,18 +91,18 @@ def trial_verb(method: str, says: str) -> Callable[..., Answer]:
             seed=seed,
             numbers={"trials": trials, "together": processes},
         )
-        training = find_recipe(recipe).changed({"epochs": epochs} | ({"size": size} if size else {}))
         facts = run_trials(
             data,
             brief,
             folder=out,
             task=task,
-            recipe=training,
+            recipe=_candidates(recipe, epochs, size),
             workers=workers(processes, ray),
             table=table,
             force=force,
             minutes=minutes,
             device=device,
+            against_random=against_random,
             say=tell,
         )
         return Answer(facts, _told_search(facts, out))
@@ -122,6 +126,7 @@ def tunas(
     strength: Strength = None,
     steps: Steps = 2000,
     batch: Batch = 32,
+    epochs: Epochs = 5,
     recipe: Recipe = "quick",
     task: Task = "classify",
     table: TableFile = None,
@@ -130,6 +135,8 @@ def tunas(
     threads: ThreadCount = 1,
     force: Force = False,
     seed: Seed = 0,
+    device: Device = "auto",
+    against_random: AgainstRandom = True,
 ) -> Answer:
     """TuNAS: shared weights and a policy learn at the same time which network is best for a price."""
     from mobilevision.build import tell
@@ -153,7 +160,18 @@ def tunas(
         numbers={"steps": steps},
     )
     training = find_recipe(recipe).changed({"batch": batch})
-    facts = run_shared(data, brief, folder=out, task=task, training=training, table=table, force=force, say=tell)
+    facts = run_shared(
+        data,
+        brief,
+        folder=out,
+        task=task,
+        training=training,
+        table=table,
+        force=force,
+        candidates=_candidates(recipe, epochs, size) if against_random else None,
+        device=device,
+        say=tell,
+    )
     return Answer(facts, _told_search(facts, out))
 
 
@@ -178,6 +196,7 @@ def netadapt(
     ray: Ray = None,
     force: Force = False,
     device: Device = "auto",
+    against_random: AgainstRandom = True,
 ) -> Answer:
     """NetAdapt: cut a trained run step by step to any budget; its weights are inherited and tuned."""
     from mobilevision.build import tell
@@ -198,6 +217,7 @@ def netadapt(
         table=table,
         force=force,
         device=device,
+        against_random=against_random,
         say=tell,
     )
     return Answer(facts, _told_search(facts, out))
@@ -227,6 +247,7 @@ def v3(
     force: Force = False,
     seed: Seed = 0,
     device: Device = "auto",
+    against_random: AgainstRandom = True,
 ) -> Answer:
     """As MobileNetV3 was found: MnasNet's controller looks for a seed, NetAdapt cuts it to the target."""
     from mobilevision.build import tell
@@ -261,6 +282,7 @@ def v3(
         table=table,
         force=force,
         device=device,
+        against_random=against_random,
         say=tell,
     )
     return Answer(facts, _told_search(facts, out))
@@ -280,6 +302,7 @@ def v4(
     strength: Strength = None,
     steps: Steps = 2000,
     batch: Batch = 32,
+    epochs: Epochs = 5,
     recipe: Recipe = "quick",
     task: Task = "classify",
     table: TableFile = None,
@@ -289,6 +312,7 @@ def v4(
     force: Force = False,
     seed: Seed = 0,
     device: Device = "auto",
+    against_random: AgainstRandom = True,
 ) -> Answer:
     """As MobileNetV4 was found: TuNAS for the widths, then for filters and attention, then training from nothing."""
     from mobilevision.build import tell
@@ -312,7 +336,16 @@ def v4(
     )
     training = find_recipe(recipe).changed({"batch": batch} | ({"size": size} if size else {}))
     facts = chains.v4(
-        data, brief, folder=out, task=task, training=training, table=table, force=force, device=device, say=tell
+        data,
+        brief,
+        folder=out,
+        task=task,
+        training=training,
+        candidates=_candidates(recipe, epochs, size) if against_random else None,
+        table=table,
+        force=force,
+        device=device,
+        say=tell,
     )
     return Answer(facts, _told_search(facts, out))
 
@@ -329,13 +362,33 @@ SEARCHES: dict[str, Callable[..., Answer]] = {
 }
 
 
+def _candidates(recipe: str, epochs: int, size: int | None) -> "Training":
+    """How candidates are trained."""
+    from mobilevision.train.recipes import find_recipe
+
+    return find_recipe(recipe).changed({"epochs": epochs} | ({"size": size} if size else {}))
+
+
 def _told_search(facts: dict[str, Any], folder: Path) -> str:
     costs = ", ".join(f"{value:.4g} {name}" for name, value in facts["costs"].items())
     measured = "" if facts["measured_ms"] is None else f", {facts['measured_ms']:.4g} ms measured"
     lines = [
         f"found    {facts['name']}: accuracy {facts['accuracy']:.1%} on validation pictures; {costs}{measured}",
         f"network  {folder / 'arch.json'} (mobilevision train DATA --arch {folder / 'arch.json'})",
+        *_told_rival(facts.get("random")),
         *(f"front    {each['digest']} {each['accuracy']:.1%} {each['costs']}" for each in facts.get("front", ())),
         *(f"         {line}" for line in facts["words"].splitlines()),
     ]
     return "\n".join(lines)
+
+
+def _told_rival(random: dict[str, Any] | None) -> list[str]:
+    """What random search found in the same time; nothing where the search is random search itself."""
+    if random is None:
+        return []
+    if "accuracy" not in random:
+        return [f"random   search tells nothing: {random['why']}"]
+    return [
+        f"random   search in the same {random['given_seconds']:.0f} s: the best of {random['trials']} has accuracy "
+        f"{random['accuracy']:.1%}, and the network found, trained likewise, {random['found_accuracy']:.1%}"
+    ]

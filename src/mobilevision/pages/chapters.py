@@ -14,6 +14,7 @@ from mobilevision.pages.charts import WRITTEN, Series, confusions, curves, matri
 from mobilevision.pages.facts import Missing, RunFacts
 from mobilevision.pages.picture import picture
 from mobilevision.pages.scenes import Shown, shown_scenes
+from mobilevision.pages.search import Search, searched
 from mobilevision.pages.terminal import Listing, show
 from mobilevision.pages.thumbnails import thumbnail
 from mobilevision.pages.trust import Trust, trust, untold
@@ -87,6 +88,7 @@ class Chapter:
         trust: how far it may be trusted.
         missing: what is not there.
         more: what could be told besides.
+        search: what the folder's search tells, if it holds one.
     """
 
     facts: RunFacts
@@ -101,6 +103,7 @@ class Chapter:
     trust: Trust
     missing: list[Missing]
     more: list[Missing]
+    search: Search | None = None
 
     @property
     def name(self) -> str:
@@ -116,6 +119,8 @@ class Chapter:
     @property
     def sentence(self) -> str:
         """What the run is, in one sentence."""
+        if self.search:
+            return self.search.sentence
         labels, data = self.facts.labels, self.facts.part("data")
         network = self.facts.arch.name if self.facts.arch else "A network that cannot be read"
         kinds = f", {len(labels)} classes" if labels else ""
@@ -181,6 +186,7 @@ def chapter(facts: RunFacts, *, pictures: int, looks: int) -> Chapter:
         trust=trusted,
         missing=[*facts.missing, *trusted.missing, *undrawn, *_unfinished(facts)],
         more=untold(facts),
+        search=searched(facts),
     )
 
 

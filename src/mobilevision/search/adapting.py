@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +18,12 @@ from mobilevision.jobs import Workers
 from mobilevision.models import open_model
 from mobilevision.network import Network
 from mobilevision.run import Run
+from mobilevision.search.bill import Bill
 from mobilevision.search.candidate import known_data, make_exam
-from mobilevision.search.evaluate import Evaluator, Exam, Say
-from mobilevision.search.netadapt import Step, by_accuracy, by_ratio, netadapt
+from mobilevision.search.evaluate import Evaluator, Exam, Say, Verdict
+from mobilevision.search.inherit import inherit
+from mobilevision.search.netadapt import Step, by_accuracy, by_ratio, known, netadapt, random_cuts
+from mobilevision.search.rival import FOLDER, UNASKED
 from mobilevision.search.session import Brief, Session
 from mobilevision.tasks.catalog import read_task
 from mobilevision.train.loop import fit
@@ -61,15 +65,19 @@ class Tuner:
         session: the search.
         exam: how networks are tuned, but for the weights they start from.
         workers: what tunes.
+        bill: is charged; None takes the session's.
     """
 
-    def __init__(self, session: Session, exam: Exam, *, workers: Workers) -> None:
+    def __init__(self, session: Session, exam: Exam, *, workers: Workers, bill: Bill | None = None) -> None:
         self.session, self.exam, self.workers = session, exam, workers
-        self.shelf = (session.folder / "shelf").resolve()
+        self.bill, self.shelf = bill or session.bill, (session.folder / "shelf").resolve()
 
     def __call__(self, networks: Sequence[Network]) -> list[float]:
         """Tune networks in place; the accuracy of each on the validation pictures."""
-        found = []
+        return [verdict.accuracy for verdict in self.judge(networks)]
+
+    def judge(self, networks: Sequence[Network]) -> list[Verdict]:
+        """Tune networks in place; what each was found to be."""
         for network in networks:
             save_weights(network, self.shelf / f"{network.arch.digest}.safetensors")
         parts = {network.arch.digest: sha256(self.shelf / f"{network.arch.digest}.safetensors") for network in networks}
@@ -80,13 +88,12 @@ class Tuner:
             about={"weights": parts},
             shelf=self.shelf,
         )
-        judge = Evaluator(self.session.folder, exam, workers=self.workers, bill=self.session.bill, say=self.session.say)
-        archs = [network.arch for network in networks]
-        for network, verdict in zip(networks, judge.judge(archs, phase="proposals"), strict=True):
+        judge = Evaluator(self.session.folder, exam, workers=self.workers, bill=self.bill, say=self.session.say)
+        verdicts = judge.judge([network.arch for network in networks], phase="proposals")
+        for network, verdict in zip(networks, verdicts, strict=True):
             if not verdict.failure:
                 network.load_state_dict(load_file(exam.tuned(network.arch)))
-            found.append(verdict.accuracy)
-        return found
+        return verdicts
 
 
 def adapt(
@@ -104,6 +111,7 @@ def adapt(
     table: Path | None = None,
     force: bool = False,
     device: str = "auto",
+    against_random: bool = True,
     say: Say,
 ) -> dict[str, Any]:
     """Cut a trained run to a budget, in a folder; the same folder goes on with a search that was stopped.
@@ -122,6 +130,7 @@ def adapt(
         table: times of rows; None takes one in the folder, which fills itself.
         force: take a table from elsewhere.
         device: where networks are tuned.
+        against_random: whether cuts at random get the same time afterwards.
         say: told how far it is.
 
     Raises:
@@ -157,7 +166,32 @@ def adapt(
         lines = read_json_lines(folder / STEPS)
         told = [{name: line[name] for name in ("step", "accuracy", "cost", "tried", "part")} for line in lines]
         result = session.finish(last.network.arch, accuracy=accuracy, steps=told)
+        rival = _at_random(session, network, last, exam, workers=workers) if against_random else UNASKED
+        result = session.tell(result, random=rival)
         return result | {"words": session.bill.words()}
+
+
+def _at_random(session: Session, network: Network, last: Step, exam: Exam, *, workers: Workers) -> dict[str, Any]:
+    """What cuts at random come to in the time that the search took, as plain JSON; all are tuned as proposals are."""
+    (target,), given = session.targets, session.bill.searching()
+    session.say(f"and cuts at random get the same {given:.0f} s (--no-random turns it off)")
+    tuner = Tuner(session, exam, workers=workers, bill=Bill(session.folder / FOLDER / "bill.jsonl"))
+    rng, seconds = random.Random(session.brief.seed), 0.0  # noqa: S311 - nothing secret
+    know = session.latency.know if session.latency else known
+    points: list[dict[str, Any]] = []
+    while not points or seconds < given:
+        try:
+            arch = random_cuts(network.arch, target.price, target.value, rng=rng, know=know)
+        except UsageError as error:
+            return {"given_seconds": given, "why": str(error)}
+        (verdict,) = tuner.judge([inherit(network, arch)])
+        seconds += verdict.seconds
+        costs = {target.name: target.price(arch)}
+        points.append({"digest": arch.digest, "accuracy": verdict.accuracy, "costs": costs})
+        shutil.rmtree(tuner.shelf, ignore_errors=True)
+    best = max(points, key=lambda point: float(point["accuracy"]))
+    told = {"trials": len(points), "points": points, "seconds": seconds, "bill": tuner.bill.facts()}
+    return best | told | {"given_seconds": given, "found_accuracy": last.accuracy, "found_failure": ""}
 
 
 def at_its_size(run: Run) -> Network:
@@ -195,7 +229,7 @@ def _steps(session: Session, tuner: Tuner, network: Network) -> Step:
         tune=tuner,
         prefer=PREFERENCES[numbers["prefer"]],
         decay=numbers["decay"],
-        know=session.latency.know if session.latency else lambda archs: None,
+        know=session.latency.know if session.latency else known,
         begun=begun,
     ):
         _keep(session, step, number=len(done))

@@ -12,6 +12,9 @@ from typing import Any
 
 from mobilevision.files import append_json, read_json_lines
 
+APART = ("table", "measuring", "training", "long training")
+"""Phases that are no search: times, which another search may have left in its table, and the last training."""
+
 
 @dataclass
 class Item:
@@ -84,6 +87,10 @@ class Bill:
             found.setdefault(item.phase, Item(item.phase)).add(item)
             total.add(item)
         return [*found.values(), total]
+
+    def searching(self) -> float:
+        """Wall seconds of all phases but those `APART`: what a rival gets too."""
+        return sum(item.wall_seconds for item in self.items if item.phase not in APART)
 
     def facts(self) -> list[dict[str, Any]]:
         """As plain JSON."""

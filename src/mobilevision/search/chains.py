@@ -12,19 +12,23 @@ import torch
 from mobilevision.architecture import Arch
 from mobilevision.errors import UsageError
 from mobilevision.files import write_json, write_text
-from mobilevision.jobs import Workers
+from mobilevision.jobs import Local, Workers
 from mobilevision.network import Network
 from mobilevision.search.adapting import adapt, goal
 from mobilevision.search.bill import Bill, Item
+from mobilevision.search.candidate import make_exam
 from mobilevision.search.evaluate import Say
+from mobilevision.search.rival import UNASKED, random_rival
 from mobilevision.search.session import Brief
-from mobilevision.search.spaces import PLANS, refined, v4_fine
+from mobilevision.search.space import Pick, Space
+from mobilevision.search.spaces import PLANS, Plan, refined, v4_coarse, v4_fine
 from mobilevision.search.start import run_shared, run_trials
 from mobilevision.tasks.catalog import check_data
 from mobilevision.train.loop import fit
 from mobilevision.train.recipe import Recipe
 
 COARSE = "v4_coarse_"
+STAGES = ("coarse", "fine")
 
 
 def v3(
@@ -40,6 +44,7 @@ def v3(
     table: Path | None,
     force: bool,
     device: str,
+    against_random: bool = True,
     say: Say,
 ) -> dict[str, Any]:
     """MnasNet's controller finds a seed, NetAdapt cuts it to the budget (arXiv:1905.02244, section 4).
@@ -56,6 +61,7 @@ def v3(
         table: times of rows.
         force: take a table from elsewhere.
         device: where networks are trained.
+        against_random: whether random search gets the same time afterwards.
         say: told how far it is.
     """
     name, budget = next(iter(brief.targets.items()))
@@ -63,7 +69,15 @@ def v3(
     given: dict[str, Any] = {"table": table, "force": force, "device": device, "say": say}
     say("first, MnasNet's controller looks for a seed")
     first = run_trials(
-        data, larger, folder=folder / "seed", task=task, recipe=candidates, workers=workers, minutes=None, **given
+        data,
+        larger,
+        folder=folder / "seed",
+        task=task,
+        recipe=candidates,
+        workers=workers,
+        minutes=None,
+        against_random=False,
+        **given,
     )
     say(f"then {first['name']} is trained")
     found = Arch.from_json((folder / "seed" / "arch.json").read_text(encoding="utf-8"))
@@ -82,9 +96,23 @@ def v3(
         short=candidates.changed({"epochs": 1}),
         long=training,
         workers=workers,
+        against_random=False,
         **given,
     )
-    return concluded(folder, last, ("seed", "adapted"))
+    parts = ("seed", "adapted")
+    rival = _rival(
+        folder,
+        brief,
+        data,
+        parts,
+        task=task,
+        recipe=candidates if against_random else None,
+        workers=workers,
+        table=table,
+        device=device,
+        say=say,
+    )
+    return concluded(folder, last | {"random": rival}, parts)
 
 
 def v4(
@@ -94,6 +122,7 @@ def v4(
     folder: Path,
     task: str,
     training: Recipe,
+    candidates: Recipe | None,
     table: Path | None,
     force: bool,
     device: str,
@@ -107,14 +136,48 @@ def v4(
         folder: of the chain: `coarse` and `fine` are the searches, `trained` is the network found, trained.
         task: what the networks are asked to do.
         training: how the network found is trained; its batch and augmentation are the searches' too.
+        candidates: how the network found and those of random search, which gets the same time afterwards, are trained
+            to be compared; None leaves random search out.
         table: times of rows.
         force: take a table from elsewhere.
-        device: where the network found is trained.
+        device: where networks are trained.
         say: told how far it is.
 
     Raises:
         UsageError: if the space is not a coarse one.
     """
+    last = two_stages(
+        data,
+        brief,
+        folder=folder,
+        task=task,
+        training=training,
+        candidates=candidates,
+        table=table,
+        force=force,
+        device=device,
+        say=say,
+    )
+    found = Arch.from_json((folder / "arch.json").read_text(encoding="utf-8"))
+    say(f"and {last['name']} is trained from nothing")
+    accuracy = trained(found, data, task=task, recipe=training, to=folder / "trained", seed=brief.seed, device=device)
+    return concluded(folder, last | {"shared_accuracy": last["accuracy"], "accuracy": accuracy}, STAGES)
+
+
+def two_stages(
+    data: str,
+    brief: Brief,
+    *,
+    folder: Path,
+    task: str,
+    training: Recipe,
+    candidates: Recipe | None,
+    table: Path | None,
+    force: bool,
+    device: str,
+    say: Say,
+) -> dict[str, Any]:
+    """The two searches of `v4`, and random search; arguments and errors are those of `v4`."""
     plan = PLANS.get(brief.space.removeprefix(COARSE))
     if plan is None or not brief.space.startswith(COARSE):
         raise UsageError(f"{brief.space} has no second stage; choose from {', '.join(COARSE + name for name in PLANS)}")
@@ -122,7 +185,6 @@ def v4(
     say("first, the widths")
     first = run_shared(data, replace(brief, method="tunas"), folder=folder / "coarse", **given)
     coarse = Arch.from_json((folder / "coarse" / "arch.json").read_text(encoding="utf-8"))
-    fine = partial(v4_fine, plan=refined(coarse, plan), size=coarse.size)
     second = replace(
         brief,
         method="tunas",
@@ -133,11 +195,59 @@ def v4(
         numbers={**brief.numbers, "refines": first["digest"]},
     )
     say(f"then, with the widths of {first['name']}, the filters")
-    last = run_shared(data, second, folder=folder / "fine", space=fine, **given)
-    found = Arch.from_json((folder / "fine" / "arch.json").read_text(encoding="utf-8"))
-    say(f"and {last['name']} is trained from nothing")
-    accuracy = trained(found, data, task=task, recipe=training, to=folder / "trained", seed=brief.seed, device=device)
-    return concluded(folder, last | {"shared_accuracy": last["accuracy"], "accuracy": accuracy}, ("coarse", "fine"))
+    space = partial(v4_fine, plan=refined(coarse, plan), size=coarse.size)
+    last = run_shared(data, second, folder=folder / "fine", space=space, **given)
+    rival = _rival(
+        folder,
+        brief,
+        data,
+        STAGES,
+        task=task,
+        recipe=candidates,
+        workers=Local(1),
+        space=partial(both_stages, plan=plan, size=brief.size, width=brief.width or 1.0, depth=brief.depth),
+        table=table,
+        device=device,
+        say=say,
+    )
+    return concluded(folder, last | {"random": rival}, STAGES)
+
+
+def both_stages(pick: Pick, *, plan: Plan, size: int | None, width: float, depth: int | None) -> Arch:
+    """All that two stages can find: widths, then depthwise filters and attention with these widths."""
+    coarse = v4_coarse(pick, plan=plan, size=size, width=width, depth=depth)
+    return v4_fine(pick, plan=refined(coarse, plan), size=coarse.size)
+
+
+def _rival(
+    folder: Path,
+    brief: Brief,
+    data: str,
+    searches: tuple[str, ...],
+    *,
+    task: str,
+    recipe: Recipe | None,
+    workers: Workers,
+    table: Path | None,
+    device: str,
+    say: Say,
+    space: Space | None = None,
+) -> dict[str, Any]:
+    """What random search finds in the time of a chain's searches; it is not asked without a recipe for candidates."""
+    if recipe is None:
+        return UNASKED
+    found = check_data(task, data, seed=brief.seed)
+    return random_rival(
+        folder,
+        replace(brief, outputs=len(found.labels)),
+        make_exam(found, task=task, recipe=recipe, seed=brief.seed, device=device),
+        seconds=sum(Bill(folder / name / "bill.jsonl").searching() for name in searches),
+        found=Arch.from_json((folder / searches[-1] / "arch.json").read_text(encoding="utf-8")),
+        workers=workers,
+        say=say,
+        space=space,
+        table=table or folder / searches[-1] / "table.jsonl",
+    )
 
 
 def trained(arch: Arch, data: str, *, task: str, recipe: Recipe, to: Path, seed: int, device: str) -> float:

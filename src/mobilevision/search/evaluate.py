@@ -56,10 +56,12 @@ class Verdict(NamedTuple):
     Attributes:
         accuracy: a fraction; 0 of one that failed.
         failure: why it could not be judged; "" if it could.
+        seconds: of wall time that judging took on its worker.
     """
 
     accuracy: float
     failure: str
+    seconds: float = 0.0
 
 
 class Evaluator:
@@ -75,7 +77,10 @@ class Evaluator:
 
     def __init__(self, folder: Path, exam: Exam, *, workers: Workers, bill: Bill, say: Say) -> None:
         self.path, self.exam, self.workers, self.bill, self.say = folder / TRIALS, exam, workers, bill, say
-        self.known = {line["key"]: Verdict(line["accuracy"], line["failure"]) for line in read_json_lines(self.path)}
+        self.known = {
+            line["key"]: Verdict(line["accuracy"], line["failure"], line["wall_seconds"])
+            for line in read_json_lines(self.path)
+        }
 
     def judge(self, archs: Sequence[Arch], *, phase: str = "candidates") -> list[Verdict]:
         """The verdict of each architecture.
@@ -100,10 +105,11 @@ class Evaluator:
         return [self.known[self.exam.key(arch)] for arch in archs]
 
     def _keep(self, arch: Arch, done: Done) -> None:
-        verdict = Verdict(0.0 if done.failure else float(done.result["accuracy"]), done.failure)
+        accuracy = 0.0 if done.failure else float(done.result["accuracy"])
+        verdict = Verdict(accuracy, done.failure, done.wall_seconds)
         key = self.exam.key(arch)
-        line = {"key": key, "digest": arch.digest, **verdict._asdict(), "attempts": done.attempts}
-        spent = {"wall_seconds": done.wall_seconds, "cpu_seconds": done.cpu_seconds}
+        line = {"key": key, "digest": arch.digest, "accuracy": accuracy, "failure": done.failure}
+        spent = {"attempts": done.attempts, "wall_seconds": done.wall_seconds, "cpu_seconds": done.cpu_seconds}
         append_json(self.path, line | spent | {"result": done.result, "arch": plain(arch)})
         self.known[key] = verdict
         what = f"failed: {done.failure}" if done.failure else f"accuracy {verdict.accuracy:.1%}"

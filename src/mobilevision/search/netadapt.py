@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,9 @@ from mobilevision.errors import UsageError
 from mobilevision.network import Network
 from mobilevision.search.inherit import inherit
 from mobilevision.search.narrow import Part, cuts, parts
+
+CUTS = 4
+"""Cuts at random that lead to a budget: few, because each asks for the prices of all that can be cut."""
 
 Price = Callable[[Arch], float]
 """What an architecture costs, in the unit of the budget: ms, or multiply-accumulates."""
@@ -143,6 +147,28 @@ def proposals(arch: Arch, price: Price, most: float, *, know: Know = known) -> l
                 low[which] = i + 1
     kept = [(part, *found[i]) for (part, found), i in zip(ways, high, strict=True)]
     return [Proposal(part, channels, small, price(small)) for part, channels, small in kept]
+
+
+def random_cuts(arch: Arch, price: Price, budget: float, *, rng: random.Random, know: Know = known) -> Arch:
+    """Where cuts lead whose part is drawn, not chosen: the proposals of NetAdapt, taken at random.
+
+    Args:
+        arch: what is cut.
+        price: what an architecture costs.
+        budget: the most that the last one may cost; `CUTS` cuts lead there.
+        rng: draws.
+        know: is told which architectures are priced next.
+
+    Raises:
+        UsageError: if no part can save what a cut has to save.
+    """
+    saving = (price(arch) - budget) / CUTS
+    while (cost := price(arch)) > budget:
+        found = proposals(arch, price, max(budget, cost - saving), know=know)
+        if not found:
+            raise UsageError(f"no part of {arch.name} can be cut to {budget:g}; the least reached is {cost:g}")
+        arch = rng.choice(found).arch
+    return arch
 
 
 def _winner(now: Step, found: Sequence[Proposal], tune: Tune, prefer: Preference) -> Step:

@@ -12,7 +12,7 @@ from mobilevision.search.bill import Bill
 from mobilevision.search.space import Choices, Space, choose, nearby
 from mobilevision.timing.table import TimedTable
 from mobilevision.timing.table_fill import fill, fit
-from mobilevision.timing.table_line import Line
+from mobilevision.timing.table_line import Line, fitted
 
 Price = Callable[[Arch], float]
 Say = Callable[[str], None]
@@ -38,6 +38,11 @@ class Latency:
         self.know([arch])
         return self.line(latency(arch, Table(self.timed.times), outputs=self.timed.conditions.outputs))
 
+    def roughly(self, arch: Arch) -> float:
+        """Milliseconds by multiply-accumulates, as whole networks have them; no row has to be timed."""
+        outputs, known = self.timed.conditions.outputs, self.timed.networks
+        return fitted([macs(one, outputs=outputs) for one in known], list(known.values()))(macs(arch, outputs=outputs))
+
     def know(self, archs: Sequence[Arch]) -> None:
         """Time at once all rows of some networks that the table lacks."""
         self.fill([key for arch in archs for key in self.timed.missing(arch)])
@@ -54,6 +59,11 @@ class Latency:
             with self.bill.phase("measuring") as item:
                 item.measured += fit(self.timed, archs, say=self.say)
         return [self.timed.networks[arch] for arch in archs]
+
+    def compared(self) -> list[dict[str, float]]:
+        """Of every whole network that was measured and whose rows are known: "predicted_ms" and "measured_ms"."""
+        sums, measured = self.timed.sums()
+        return [{"predicted_ms": self.line(s), "measured_ms": ms} for s, ms in zip(sums, measured, strict=True)]
 
     def calibrate(self, archs: Sequence[Arch]) -> None:
         """Measure whole networks, and put predictions on the line through all that were measured."""

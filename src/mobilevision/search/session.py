@@ -145,12 +145,18 @@ class Session:
             "targets": dict(self.brief.targets),
             "costs": costs,
             "measured_ms": measured,
+            "compared": self.latency.compared() if self.latency else [],
             **facts,
             "bill": self.bill.facts(),
         }
         write_text(self.folder / "arch.json", found.to_json())
         write_json(self.folder / "result.json", result)
         return result
+
+    def tell(self, result: dict[str, Any], **facts: Any) -> dict[str, Any]:
+        """Add facts to the result that `finish` wrote."""
+        write_json(self.folder / "result.json", told := result | facts)
+        return told
 
     def _begin(self) -> None:
         path, asked = self.folder / "search.json", json.loads(json.dumps(asdict(self.brief)))

@@ -17,6 +17,7 @@ from mobilevision.data.dataset import Data
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import InputError
 from mobilevision.files import write_json, writing_folder
+from mobilevision.search.liked import liked_by_policy
 from mobilevision.search.session import Session
 from mobilevision.search.supernet import Supernet
 from mobilevision.search.tunas import Batch, Progress, Recipe, Tunas, accuracy
@@ -118,9 +119,7 @@ def run_tunas(session: Session, pictures: Pictures, recipe: Recipe) -> dict[str,
         steps=recipe.steps,
         line=list(search.line),
         recipe=asdict(recipe),
-        probabilities={
-            name: search.policy.probabilities(name, number) for name, number in found.sizes.items() if number > 1
-        },
+        liked=liked_by_policy(search.policy, session.space, found.choices),
     )
 
 

@@ -10,6 +10,7 @@ from mobilevision.files import locked
 from mobilevision.jobs import Local, Workers
 from mobilevision.search.candidate import make_exam
 from mobilevision.search.evaluate import Evaluator, Say
+from mobilevision.search.rival import with_rival
 from mobilevision.search.session import Brief, Session
 from mobilevision.search.shared import make_pictures, make_recipe, run_tunas
 from mobilevision.search.space import Space, largest
@@ -30,6 +31,7 @@ def run_trials(
     force: bool,
     minutes: float | None,
     device: str,
+    against_random: bool = True,
     say: Say,
 ) -> dict[str, Any]:
     """Search by trained candidates, in a folder; the same folder goes on with a search that was stopped.
@@ -45,6 +47,7 @@ def run_trials(
         force: take a table from elsewhere.
         minutes: end after so long.
         device: where candidates are trained.
+        against_random: whether random search gets the same time afterwards.
         say: told how far it is.
 
     Raises:
@@ -64,6 +67,8 @@ def run_trials(
             facts = search_front(session, evaluator)
         else:
             facts = search(session, evaluator, minutes=minutes)
+        if brief.method != "random":
+            facts = with_rival(session, facts, exam if against_random else None, workers=workers)
         return facts | {"words": session.bill.words()}
 
 
@@ -78,6 +83,8 @@ def run_shared(
     force: bool,
     say: Say,
     space: Space | None = None,
+    candidates: Training | None = None,
+    device: str = "auto",
 ) -> dict[str, Any]:
     """Search with shared weights, in a folder; the same folder goes on with a search that was stopped.
 
@@ -91,6 +98,9 @@ def run_shared(
         force: take a table from elsewhere.
         say: told how far it is.
         space: where to look; None takes the one that the brief names.
+        candidates: how the network found and those of random search, which gets the same time afterwards, are trained;
+            None leaves random search out.
+        device: where these are trained.
 
     Raises:
         UsageError: if the folder is in use or holds another search, or no network can meet a target.
@@ -105,4 +115,6 @@ def run_shared(
         size = largest(session.space).arch.size
         pictures = make_pictures(found, task=task, training=training, size=size, seed=brief.seed)
         facts = run_tunas(session, pictures, make_recipe(brief.numbers["steps"], batch=training.batch))
+        exam = make_exam(found, task=task, recipe=candidates, seed=brief.seed, device=device) if candidates else None
+        facts = with_rival(session, facts, exam, workers=Local(1))
         return facts | {"words": session.bill.words()}

@@ -12,11 +12,14 @@ from mobilevision.errors import MobilevisionError, UsageError
 from mobilevision.search.baselines import Trial, evolution, random_search
 from mobilevision.search.evaluate import Evaluator
 from mobilevision.search.front import Point, front, nsga2
+from mobilevision.search.liked import liked_by_trials
 from mobilevision.search.mnasnet import mnasnet_search
 from mobilevision.search.session import Session
 
 NEAR = 0.05
 """Random search draws networks that cost at most the target and at most this share less, as TuNAS's baseline does."""
+FAR = 0.25
+"""What multiply-accumulates alone say a network's time is may be off by this share."""
 
 
 class Judge:
@@ -24,12 +27,14 @@ class Judge:
 
     Attributes:
         tried: accuracy, costs and failure of every network, by digest.
+        seconds: of wall time that judging them took, each once, on one worker after another.
         measures: whether the first cost of a candidate is measured on the whole network, as MnasNet does.
     """
 
     def __init__(self, session: Session, evaluator: Evaluator, *, measures: bool = False) -> None:
         self.session, self.evaluator, self.measures = session, evaluator, measures
         self.tried: dict[str, dict[str, Any]] = {}
+        self.seconds = 0.0
 
     def rewards(self, archs: Sequence[Arch]) -> list[float]:
         """What each earns; one that failed earns what no accuracy earns."""
@@ -42,6 +47,7 @@ class Judge:
         for arch, verdict, costs in zip(archs, verdicts, self._costs(archs), strict=True):
             found.append((verdict.accuracy, *costs))
             named = dict(zip(self.session.brief.targets, costs, strict=True))
+            self.seconds += 0 if arch.digest in self.tried else verdict.seconds
             self.tried[arch.digest] = {"accuracy": verdict.accuracy, "costs": named, "failure": verdict.failure}
         return found
 
@@ -65,13 +71,19 @@ def at_random(session: Session, judge: Judge) -> Iterator[Trial]:
     """Networks drawn at random whose first cost is near its target."""
     (first, *_), numbers = session.targets, session.brief.numbers
     low = (1 - NEAR) * first.value
+    rough = session.latency.roughly if session.latency and first.name == "ms" else first.price
+
+    def near(arch: Arch) -> bool:
+        likely = (1 - FAR) * low <= rough(arch) <= (1 + FAR) * first.value  # spares the timing of rows
+        return likely and low <= first.price(arch) <= first.value
+
     return random_search(
         session.space,
         judge.rewards,
         trials=numbers["trials"],
         rng=random.Random(session.brief.seed),  # noqa: S311 - nothing secret
         together=numbers["together"],
-        accept=lambda arch: low <= first.price(arch) <= first.value,
+        accept=near,
     )
 
 
@@ -100,7 +112,9 @@ MEASURING = ("mnasnet",)
 """Methods whose candidates are measured, not only predicted."""
 
 
-def search(session: Session, evaluator: Evaluator, *, minutes: float | None = None) -> dict[str, Any]:
+def search(
+    session: Session, evaluator: Evaluator, *, minutes: float | None = None, seconds: float | None = None
+) -> dict[str, Any]:
     """Run a session's method to its end and write what was found.
 
     A search that was stopped is gone through again from its start: what was judged and measured before is known, so
@@ -110,6 +124,7 @@ def search(session: Session, evaluator: Evaluator, *, minutes: float | None = No
         session: the search.
         evaluator: judges candidates.
         minutes: end after so long, whatever trials are left; None ends after all.
+        seconds: end when candidates have taken so much wall time, also those of an earlier start; None ends after all.
 
     Raises:
         MobilevisionError: if no candidate could be trained.
@@ -120,12 +135,18 @@ def search(session: Session, evaluator: Evaluator, *, minutes: float | None = No
         trials.append(trial)
         if minutes is not None and time.perf_counter() - began > 60 * minutes:
             break
+        if seconds is not None and judge.seconds >= seconds * session.brief.numbers["together"]:
+            break
     alive = [trial for trial in trials if not judge.tried[trial.arch.digest]["failure"]]
     if not alive:
         raise MobilevisionError(f"none of {len(trials)} candidates could be trained; {evaluator.path} tells why")
     best = max(alive, key=lambda trial: trial.reward)
     return session.finish(
-        best.arch, reward=best.reward, choices=best.choices, **_told(judge, [trial.arch for trial in trials], best.arch)
+        best.arch,
+        reward=best.reward,
+        choices=best.choices,
+        liked=liked_by_trials(trials, session.space, best.choices),
+        **_told(judge, [trial.arch for trial in trials], best.arch),
     )
 
 
@@ -149,8 +170,13 @@ def search_front(session: Session, evaluator: Evaluator) -> dict[str, Any]:
         raise MobilevisionError(f"none of {len(points)} candidates could be trained; {evaluator.path} tells why")
     best = max(found, key=lambda point: session.reward(point.values[0], point.values[1:]))
     told = [_point(session, point) for point in found]
+    trials = [Trial(point.arch, point.choices, session.reward(point.values[0], point.values[1:])) for point in points]
     return session.finish(
-        best.arch, choices=best.choices, front=told, **_told(judge, [point.arch for point in points], best.arch)
+        best.arch,
+        choices=best.choices,
+        front=told,
+        liked=liked_by_trials(trials, session.space, best.choices),
+        **_told(judge, [point.arch for point in points], best.arch),
     )
 
 
@@ -161,6 +187,12 @@ def _told(judge: Judge, archs: Sequence[Arch], best: Arch) -> dict[str, Any]:
         "trials": len(archs),
         "networks": len(known),
         "failed": sum(bool(each["failure"]) for each in known.values()),
+        "seconds": judge.seconds,
+        "points": [
+            {"digest": digest, "accuracy": each["accuracy"], "costs": each["costs"]}
+            for digest, each in known.items()
+            if not each["failure"]
+        ],
     }
 
 

@@ -1,0 +1,198 @@
+"""A search on sign_digits, against MobileNetV4-conv-small made as fast, and against random search for as long.
+
+Parts, each kept in the folder as soon as it is done, so that a run that is stopped goes on where it was:
+  search    a table and TuNAS in two stages (widths, then filters), 60 minutes at most in all; then random search in
+            the same space for the same wall time, candidates trained by `quick`
+  scaled    MobileNetV4-conv-small whose width gives the same measured time within 2 %
+  folds     each of the three trained from nothing by one recipe on four fifths of all pictures, five times, and asked
+            about the fifth that it has not seen
+    python benchmarks/search_against.py --folder runs/against
+Tiny, to see that it runs: --steps 20 --epochs 1 --folds 2 --size 32 --width 0.25 --depth 1
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+
+from mobilevision import zoo
+from mobilevision.architecture import Arch
+from mobilevision.data import Data, Sample, read_data
+from mobilevision.data.album import Album
+from mobilevision.files import write_json, write_text
+from mobilevision.models import open_run
+from mobilevision.network import Network
+from mobilevision.pages.compare import paired
+from mobilevision.search import chains
+from mobilevision.search.session import Brief
+from mobilevision.tasks.base import Task
+from mobilevision.timing.table import Conditions
+from mobilevision.timing.table_fill import time_networks
+from mobilevision.train.loop import fit
+from mobilevision.train.recipes import find_recipe
+
+DATA = Path(os.environ.get("MOBILEVISION_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+PICTURES = DATA / "sign_digits"
+RIVAL = "mobilenetv4_conv_small"
+MINUTES, ALIKE, WORST, HELD = 60.0, 0.02, -0.01, 6
+"""Limits: of search and table; how far times may differ; the interval's lower end. Every so many-th is to validate."""
+say = partial(print, file=sys.stderr, flush=True)
+
+
+def main(
+    folder: Annotated[Path, typer.Option(help="Where every part is kept.")] = Path("runs/against"),
+    target_ms: Annotated[float | None, typer.Option(help="Default: 0.7 of MobileNetV4-conv-small's time.")] = None,
+    size: Annotated[int, typer.Option(help="Side of the pictures.")] = 64,
+    width: Annotated[float, typer.Option(help="Of the space.")] = 1.0,
+    depth: Annotated[int | None, typer.Option(help="The most blocks of a stage.")] = None,
+    steps: Annotated[int, typer.Option(help="Of each of the two stages.")] = 2500,
+    epochs: Annotated[int, typer.Option(help="Of the last trainings; candidates have a tenth.")] = 60,
+    folds: Annotated[int, typer.Option(min=2)] = 5,
+    runtime: Annotated[str, typer.Option()] = "litert",
+) -> None:
+    """Go on with all parts, and print what came out."""
+    here = Conditions.here(runtime, outputs=10)
+    whole = zoo.arch(RIVAL, size=size)
+    target = target_ms or kept(folder / "target.json", lambda: 0.7 * median(whole, here))
+    brief = Brief(
+        method="v4",
+        space="v4_coarse_small",
+        size=size,
+        width=width,
+        depth=depth,
+        targets={"ms": target},
+        runtime=runtime,
+        numbers={"steps": steps},
+    )
+    result = kept(folder / "search.json", lambda: searched(folder / "search", brief, epochs=epochs))
+    found, lucky = (
+        Arch.from_json((folder / "search" / name).read_text()) for name in ("arch.json", "random/arch.json")
+    )
+    scaled = kept(folder / "scaled.json", lambda: as_fast(found, here))
+    networks = {"found": found, "random": lucky, "scaled": zoo.arch(RIVAL, size=size, width=scaled["width"])}
+    recipe = find_recipe("scratch_small").changed({"epochs": epochs, "size": size})
+    right: dict[str, list[bool]] = {name: [] for name in networks}
+    for number, data in enumerate(fifths(read_data(PICTURES), folds)):
+        for name, arch in networks.items():
+            file = folder / "folds" / f"{name}-{number}.json"
+            right[name] += kept(file, partial(trained, arch, data, recipe, folder / "folds" / f"{name}-{number}"))
+    facts = concluded(result, scaled, right, target=target) | {"machine": here.machine, "runtime": here.version}
+    write_json(folder / "against.json", facts)
+    print(json.dumps(facts, indent=2))
+
+
+def searched(folder: Path, brief: Brief, *, epochs: int) -> dict[str, Any]:
+    """Both stages, and random search for as long."""
+    training = find_recipe("quick").changed({"size": brief.size, "epochs": max(1, epochs // 10)})
+    return chains.two_stages(
+        str(PICTURES),
+        brief,
+        folder=folder,
+        task="classify",
+        training=training,
+        candidates=training,
+        table=None,
+        force=False,
+        device="cpu",
+        say=say,
+    )
+
+
+def median(arch: Arch, here: Conditions) -> float:
+    """Milliseconds of a network."""
+    return time_networks([arch], here)[0]
+
+
+def as_fast(found: Arch, here: Conditions) -> dict[str, Any]:
+    """The width at which MobileNetV4-conv-small takes as long as the network found; both are timed in turns."""
+    low, high, tried = 0.15, 2.0, list[dict[str, float]]()
+    for _ in range(9):
+        middle = (low + high) / 2
+        theirs, ours = time_networks([zoo.arch(RIVAL, size=found.size, width=middle), found], here)
+        tried.append({"width": middle, "ms": theirs, "found_ms": ours, "ratio": theirs / ours})
+        say(f"width {middle:.3f}: {theirs:.3f} ms beside {ours:.3f} ms")
+        if abs(theirs / ours - 1) <= ALIKE / 2:
+            break
+        low, high = (middle, high) if theirs < ours else (low, middle)
+    best = min(tried, key=lambda each: abs(each["ratio"] - 1))
+    return best | {"tried": tried, "alike": abs(best["ratio"] - 1) <= ALIKE}
+
+
+def fifths(data: Data, count: int) -> list[Data]:
+    """Every picture in one of `count` parts to test by, every class alike; of the others some are to validate."""
+    samples = sorted((*data.train, *data.validation, *data.test), key=lambda sample: str(sample.file))
+    random.Random(0).shuffle(samples)
+    samples.sort(key=lambda sample: sample.labels)
+    parts: list[list[Sample]] = [samples[number::count] for number in range(count)]
+    made = []
+    for number, test in enumerate(parts):
+        others = [sample for i, part in enumerate(parts) if i != number for sample in part]
+        held = [sample for i, sample in enumerate(others) if i % HELD == 0]
+        learned = [sample for i, sample in enumerate(others) if i % HELD]
+        albums = (Album.of(each) for each in (learned, held, test))
+        made.append(replace(data, **dict(zip(("train", "validation", "test"), albums, strict=True))))
+    return made
+
+
+def trained(arch: Arch, data: Data, recipe: Any, folder: Path) -> list[bool]:
+    """Whether a network that was trained from nothing tells each test picture right."""
+    torch.manual_seed(0)
+    run = fit(Network(arch, len(data.labels)), data, recipe=recipe, to=folder, seed=0, device="cpu")
+    model = open_run(run.folder)
+    told = asked(model.network, data.test, model.task, model.preprocessing)
+    shutil.rmtree(folder)
+    return told
+
+
+@torch.no_grad()
+def asked(network: Network, samples: Sequence[Sample], task: Task, seen: Any) -> list[bool]:
+    """Whether the label with the best score is each picture's."""
+    batches = task.batches(samples, transform=task.evaluation(seen), batch=32)
+    best = torch.cat([network.eval()(pictures).argmax(1) for pictures, _ in batches]).tolist()
+    return [said in sample.labels for said, sample in zip(best, samples, strict=True)]
+
+
+def concluded(
+    result: dict[str, Any], scaled: dict[str, Any], right: dict[str, list[bool]], *, target: float
+) -> dict[str, Any]:
+    """Accuracies, their paired differences, and whether the limits are met."""
+    total = next(item for item in result["bill"] if item["phase"] == "total")
+    arrays = {name: np.array(values) for name, values in right.items()}
+    differences = {name: paired(arrays[name], arrays["found"]) for name in ("scaled", "random")}
+    return {
+        "target_ms": target,
+        "found": {name: result[name] for name in ("digest", "costs", "measured_ms", "accuracy")},
+        "minutes": total["wall_seconds"] / 60,
+        "bill": result["bill"],
+        "random_search": {k: v for k, v in result["random"].items() if k not in ("points", "bill")},
+        "scaled": {name: scaled[name] for name in ("width", "ms", "found_ms", "ratio", "alike")},
+        "pictures": len(arrays["found"]),
+        "accuracy": {name: float(values.mean()) for name, values in arrays.items()},
+        "found_less": differences,
+        "met": total["wall_seconds"] <= 60 * MINUTES
+        and scaled["alike"]
+        and all(each["low"] >= WORST for each in differences.values()),
+    }
+
+
+def kept(file: Path, make: Any) -> Any:
+    """What a file holds; it is made and written if it is not there."""
+    if not file.is_file():
+        write_text(file, json.dumps(make()))
+    return json.loads(file.read_text())
+
+
+if __name__ == "__main__":
+    typer.run(main)

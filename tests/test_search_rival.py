@@ -1,0 +1,151 @@
+"""Every search says what random search found in the same time."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobilevision.architecture import Arch
+from mobilevision.cost import macs
+from mobilevision.files import read_json_lines
+from mobilevision.jobs import Done
+from mobilevision.search.evaluate import Evaluator, Exam
+from mobilevision.search.liked import liked_by_trials
+from mobilevision.search.netadapt import random_cuts
+from mobilevision.search.pricing import countable
+from mobilevision.search.rival import with_rival
+from mobilevision.search.session import Brief, Session
+from mobilevision.search.space import choose, largest
+from mobilevision.search.spaces import find_space
+from mobilevision.search.trials import search
+from mobilevision.zoo.v2 import mobilenetv2
+
+SPACE = find_space("v4_coarse_small", size=32, width=0.25, depth=1)
+COUNT = countable("macs", outputs=4)
+EXAM = Exam("tests:pretend", {"seed": 0})
+
+
+class Desk:
+    """Workers to whom every candidate is ten seconds' work.
+
+    Attributes:
+        asked: digests of what they judged.
+    """
+
+    elsewhere = False
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def run(self, target: str, payloads: Sequence[Mapping[str, Any]], *, seconds: float) -> Iterator[Done]:
+        for place, payload in enumerate(payloads):
+            arch = Arch.from_json(payload["arch"])
+            self.asked.append(arch.digest)
+            yield Done(place, {"accuracy": arch.stages[-1][-1].out % 7 / 10}, "", 1, 10.0, 10.0)
+
+
+def quiet(line: str) -> None:
+    """Say nothing."""
+
+
+def target() -> float:
+    least, most = COUNT(choose(SPACE, lambda *_: 0).arch), COUNT(largest(SPACE).arch)
+    return (least + most) / 2
+
+
+def evolved(folder: Path, desk: Desk, exam: Exam | None = EXAM, *, spent: float = 40.0) -> dict[str, Any]:
+    """An evolution of twelve networks that took so many seconds, and its rival."""
+    asked = Brief(
+        method="evolution",
+        space="v4_coarse_small",
+        size=32,
+        width=0.25,
+        depth=1,
+        targets={"macs": target()},
+        outputs=4,
+        numbers={"trials": 12, "together": 1},
+    )
+    session = Session(folder, asked, table=None, force=False, say=quiet)
+    judge = Evaluator(folder, EXAM, workers=desk, bill=session.bill, say=quiet)
+    result = search(session, judge)
+    with session.bill.phase("candidates") as item:
+        item.wall_seconds += spent - session.bill.searching()
+    return with_rival(session, result, exam, workers=desk)
+
+
+def test_random_search_gets_as_long_as_the_search_and_what_it_found_is_told(tmp_path: Path) -> None:
+    facts = evolved(tmp_path, Desk())["random"]
+
+    assert facts["given_seconds"] == pytest.approx(40, abs=1)
+    assert 40 <= facts["seconds"] < 60  # the candidate that is at work when time is up is finished
+    assert facts["trials"] >= facts["seconds"] / 10
+    assert facts["accuracy"] == max(point["accuracy"] for point in facts["points"])
+    assert all(0.95 * target() <= point["costs"]["macs"] <= target() for point in facts["points"])
+    assert json.loads((tmp_path / "result.json").read_text())["random"] == json.loads(json.dumps(facts))
+    assert (tmp_path / "random" / "arch.json").is_file()
+
+
+def test_what_the_search_found_is_judged_as_its_rivals_are(tmp_path: Path) -> None:
+    facts = evolved(tmp_path, Desk())
+
+    assert facts["random"]["found_accuracy"] == facts["accuracy"]
+
+
+def test_no_network_is_trained_twice_for_search_and_rival(tmp_path: Path) -> None:
+    desk = Desk()
+    evolved(tmp_path, desk)
+
+    assert len(desk.asked) == len(set(desk.asked)) == len(read_json_lines(tmp_path / "trials.jsonl"))
+
+
+def test_a_rival_that_is_asked_again_says_the_same_and_trains_nothing(tmp_path: Path) -> None:
+    first = evolved(tmp_path, Desk())["random"]
+    desk = Desk()
+    second = evolved(tmp_path, desk)["random"]
+
+    assert desk.asked == []
+    assert second["digest"] == first["digest"]
+    assert second["points"] == first["points"]
+
+
+def test_random_search_is_left_out_only_where_it_is_asked_and_that_is_told(tmp_path: Path) -> None:
+    facts = evolved(tmp_path, Desk(), exam=None)
+
+    assert facts["random"] == {"why": "it was not asked for"}
+
+
+def test_a_search_by_trials_tells_what_its_best_quarter_chose(tmp_path: Path) -> None:
+    facts = evolved(tmp_path, Desk(), exam=None)
+    decisions = facts["liked"]["decisions"]
+
+    assert facts["liked"]["by"] == "the choices of the best 3 of 12"
+    assert {each["name"] for each in decisions} <= facts["choices"].keys()
+    for each in decisions:
+        assert len(each["options"]) == len(each["shares"]) > 1
+        assert sum(each["shares"]) == pytest.approx(1)
+        assert each["chosen"] == facts["choices"][each["name"]]
+
+
+def test_options_are_told_in_words() -> None:
+    space = find_space("meta", size=32, width=0.25, depth=1)
+    drawn = choose(space, lambda _, options: options - 1)
+    told = liked_by_trials([], space, drawn.choices)["decisions"]
+    by_name = {each["name"]: each["options"] for each in told}
+
+    assert by_name["1.0.kind"] == ["FusedInverted", "UIB", "Inverted"]
+    assert by_name["1.0.kernel"] == ["3", "5"]
+
+
+def test_cuts_at_random_meet_the_budget_and_differ() -> None:
+    arch = replace(mobilenetv2(width=0.25), size=96)
+    budget = 0.85 * macs(arch)
+    found = [random_cuts(arch, lambda one: float(macs(one)), budget, rng=random.Random(seed)) for seed in range(3)]
+
+    assert all(0.5 * macs(arch) < macs(one) <= budget for one in found)
+    assert len({one.digest for one in found}) > 1
