@@ -1,6 +1,5 @@
 """A report tells of a search what it found, beside what, what it liked, and what random search got for the same."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
