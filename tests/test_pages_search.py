@@ -56,7 +56,7 @@ def page(folder: Path, **facts: Any) -> str:
     folder.mkdir()
     write_text(folder / "arch.json", FOUND.to_json())
     write_json(folder / "result.json", {**RESULT, **facts})
-    write_json(folder / "search.json", {"method": "tunas", "numbers": {"data": "/pictures/signs"}})
+    write_json(folder / "search.json", {"method": "tunas", "outputs": 10, "numbers": {"data": "/pictures/signs"}})
     return report([folder], to=folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -96,6 +96,7 @@ def test_the_network_stands_beside_the_nearest_of_the_fourth_generation(tmp_path
 
     assert "The network mobilenetv4_conv_small" in text
     assert text.count('class="mv-network"') == 2
+    assert text.count(">10</text>") >= 2  # both heads have the outputs of the search
 
 
 def test_every_decision_is_shown_with_its_options_and_nothing_in_them_is_trusted(tmp_path: Path) -> None:

@@ -168,7 +168,8 @@ def chapter(facts: RunFacts, *, pictures: int, looks: int) -> Chapter:
         pictures: examples of right answers, and as many of wrong ones, at most.
         looks: mistakes shown with where the network looked, at most.
     """
-    listing, broken = _listing(facts)
+    search = searched(facts)
+    listing, broken = _listing(facts, search.outputs if search else None)
     examples = facts.part("metrics").get("examples") or {}
     right, wrong = ([_example(each) for each in (examples.get(side) or [])[:pictures]] for side in ("right", "wrong"))
     trusted = trust(facts, looks=looks)
@@ -186,16 +187,17 @@ def chapter(facts: RunFacts, *, pictures: int, looks: int) -> Chapter:
         trust=trusted,
         missing=[*facts.missing, *trusted.missing, *undrawn, *_unfinished(facts)],
         more=untold(facts),
-        search=searched(facts),
+        search=search,
     )
 
 
-def _listing(facts: RunFacts) -> tuple[Listing | None, str]:
-    """The network's rows, or why there are none."""
+def _listing(facts: RunFacts, outputs: int | None) -> tuple[Listing | None, str]:
+    """The network's rows, or why there are none; `outputs` of the head, None takes those of the task."""
     if facts.arch is None:
         return None, ""
     try:
-        return show(facts.arch, _size(facts), int(facts.part("task").get("outputs", len(facts.labels))) or 1000), ""
+        wanted = outputs or int(facts.part("task").get("outputs", len(facts.labels))) or 1000
+        return show(facts.arch, _size(facts), wanted), ""
     except MobilevisionError as error:
         return None, str(error)
 

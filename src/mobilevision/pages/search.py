@@ -99,6 +99,11 @@ class Search:
     missing: list[Missing]
 
     @property
+    def outputs(self) -> int | None:
+        """Of the network's head, if the search tells."""
+        return self.asked.get("outputs")
+
+    @property
     def sentence(self) -> str:
         """What the search was, in one sentence."""
         seen = (self.asked.get("numbers") or {}).get("data")
@@ -148,7 +153,7 @@ def searched(facts: RunFacts) -> Search | None:
         facts=found,
         asked=asked,
         costs=_costs(found),
-        nearest=_nearest(facts.arch),
+        nearest=_nearest(facts.arch, asked.get("outputs") or 1000),
         liked=[_decision(each) for each in (found.get("liked") or {}).get("decisions") or []],
         tried=_tried(found),
         agreement=agreement(pairs) if pairs else "",
@@ -168,22 +173,22 @@ def _costs(found: dict[str, Any]) -> list[Cost]:
     return rows
 
 
-def _nearest(arch: Arch) -> Beside | None:
+def _nearest(arch: Arch, outputs: int) -> Beside | None:
     """Of MobileNetV4's networks at the same image size, the one with about as many parameters and MACs."""
     found = []
     for name in zoo.list_models("mobilenetv4*"):
         other = zoo.arch(name, size=arch.size)
         try:
-            sizes = params(other), macs(other)
+            sizes = params(other, outputs), macs(other, outputs=outputs)
         except UsageError:  # attention that cannot take so small a map
             continue
-        mine = params(arch), macs(arch)
+        mine = params(arch, outputs), macs(arch, outputs=outputs)
         distance = math.hypot(*(math.log(a / b) for a, b in zip(sizes, mine, strict=True)))
         found.append((distance, name, other, sizes))
     if not found:
         return None
     _, name, other, (weights, products) = min(found, key=lambda each: each[:2])
-    return Beside(name, picture(other, arch.size), weights, products)
+    return Beside(name, picture(other, arch.size, outputs=outputs), weights, products)
 
 
 def _decision(facts: dict[str, Any]) -> Decision:
@@ -211,6 +216,7 @@ def _tried(found: dict[str, Any]) -> str:
     if "accuracy" in random:
         points.append(point(random, ours=False)._replace(name="random's best"))
     title, form = UNITS.get(cost, (cost, "{:.4g}".format))
+    form = "{:.3g}".format if cost == "ms" else form  # its name says the unit
     return tried(points, target=found["targets"][cost], cost=title, form=form) if points else ""
 
 

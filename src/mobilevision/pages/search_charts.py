@@ -10,7 +10,7 @@ from mobilevision.pages.charts import COLORS, ticks
 from mobilevision.pages.svg import Element, add, drawing, polygon, text_width, written
 
 WIDTH, HEIGHT = 560.0, 380.0
-LEFT, RIGHT, TOP, BOTTOM = 56.0, 20.0, 34.0, 44.0
+LEFT, RIGHT, TOP, BOTTOM = 56.0, 26.0, 34.0, 44.0
 QUIET = {"font-size": 12, "fill-opacity": "0.75"}
 NEAR = 0.05
 """Share by which a prediction may be off and stand in the band."""
@@ -53,7 +53,9 @@ def tried(points: Sequence[Tried], *, target: float, cost: str, form: Form) -> s
     x = plane.x(target)
     line = {"x1": x, "x2": x, "y1": TOP, "y2": HEIGHT - BOTTOM, "stroke": "currentColor", "stroke-dasharray": "4 4"}
     add(root, "line", line | {"stroke-opacity": "0.5"})
-    add(root, "text", QUIET | {"x": x, "y": TOP - 8, "text-anchor": "middle"}, f"target {form(target)}")
+    label = f"target {form(target)}"
+    half = text_width(label, 12) / 2
+    add(root, "text", QUIET | {"x": min(x, WIDTH - 2 - half), "y": TOP - 8, "text-anchor": "middle"}, label)
     best = pareto.front([pareto.Point("", one.cost, one.accuracy) for one in points])
     path = " ".join(f"{plane.x(one.cost):.1f},{plane.y(one.gain):.1f}" for one in best)
     add(root, "polyline", {"points": path, "fill": "none", "stroke": "currentColor", "stroke-opacity": "0.4"})
