@@ -66,6 +66,10 @@ def quiet(line: str) -> None:
     """Say nothing."""
 
 
+def nothing() -> None:
+    """Nothing has to be written."""
+
+
 def filled(path: Path) -> TimedTable:
     table = TimedTable.begin(path, HERE)
     table_fill.fill(table, rows(small, outputs=4), say=quiet)
@@ -238,7 +242,7 @@ def test_laps_that_were_disturbed_do_not_count(monkeypatch: pytest.MonkeyPatch) 
             time.sleep(0.01)
 
     monkeypatch.setattr(table_laps, "PATIENCE", 20)
-    (laps,) = table_laps.in_turns([sleeps_now_and_then], runs=10, warmup=1, alone=True)
+    (laps,) = table_laps.in_turns([table_laps.Ready(sleeps_now_and_then, nothing)], runs=10, warmup=1, alone=True)
 
     assert len(laps) == 10
     assert all(1 <= ms < 5 for ms in laps)
@@ -246,4 +250,13 @@ def test_laps_that_were_disturbed_do_not_count(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_machine_that_is_too_busy_is_told() -> None:
     with pytest.raises(MobilevisionError, match="disturbed all but 0 of 40 laps"):
-        table_laps.in_turns([lambda: time.sleep(0.001)], runs=10, warmup=0, alone=True)
+        table_laps.in_turns([table_laps.Ready(lambda: time.sleep(0.001), nothing)], runs=10, warmup=0, alone=True)
+
+
+def test_before_a_lap_that_counts_what_comes_in_is_written_anew() -> None:
+    done: list[str] = []
+    ready = table_laps.Ready(lambda: done.append("run"), lambda: done.append("feed"))
+    for each in (ready, table_laps.colder(ready)):
+        done.clear()
+        table_laps.lap(each, alone=False)
+        assert done == ["run", "feed", "run"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobilevision.cli.answer import Answer
-from mobilevision.cli.options import Device, RunFolder, Seed, Source, Task, ThreadCount
+from mobilevision.cli.options import Device, Distilled, RunFolder, Seed, Source, Task, ThreadCount
 from mobilevision.cli.search_options import (
     AgainstRandom,
     Batch,
@@ -111,68 +111,73 @@ def trial_verb(method: str, says: str) -> Callable[..., Answer]:
     return verb
 
 
-def tunas(
-    data: Source,
-    *,
-    out: Folder,
-    space: Space = "v4_coarse_small",
-    size: Size = None,
-    width: Width = None,
-    depth: Depth = None,
-    target_ms: Milliseconds = None,
-    target_macs: Macs = None,
-    target_params: Params = None,
-    reward: Reward = "absolute",
-    strength: Strength = None,
-    steps: Steps = 2000,
-    batch: Batch = 32,
-    epochs: Epochs = 5,
-    recipe: Recipe = "quick",
-    task: Task = "classify",
-    table: TableFile = None,
-    runtime: Runtime = "litert",
-    precision: Precision = "fp32",
-    threads: ThreadCount = 1,
-    force: Force = False,
-    seed: Seed = 0,
-    device: Device = "auto",
-    against_random: AgainstRandom = True,
-) -> Answer:
-    """TuNAS: shared weights and a policy learn at the same time which network is best for a price."""
-    from mobilevision.build import tell
-    from mobilevision.search.session import Brief
-    from mobilevision.search.start import run_shared
-    from mobilevision.train.recipes import find_recipe
+def shared_verb(method: str, says: str) -> Callable[..., Answer]:
+    """The verb of a method whose candidates share their weights; `says` is its help."""
 
-    brief = Brief(
-        method="tunas",
-        space=space,
-        size=size,
-        width=width,
-        depth=depth,
-        targets=targets(ms=target_ms, macs=target_macs, params=target_params),
-        reward=reward,
-        strength=strength,
-        runtime=runtime,
-        precision=precision,
-        threads=threads,
-        seed=seed,
-        numbers={"steps": steps},
-    )
-    training = find_recipe(recipe).changed({"batch": batch})
-    facts = run_shared(
-        data,
-        brief,
-        folder=out,
-        task=task,
-        training=training,
-        table=table,
-        force=force,
-        candidates=_candidates(recipe, epochs, size) if against_random else None,
-        device=device,
-        say=tell,
-    )
-    return Answer(facts, _told_search(facts, out))
+    def verb(
+        data: Source,
+        *,
+        out: Folder,
+        space: Space = "v4_coarse_small",
+        size: Size = None,
+        width: Width = None,
+        depth: Depth = None,
+        target_ms: Milliseconds = None,
+        target_macs: Macs = None,
+        target_params: Params = None,
+        reward: Reward = "absolute",
+        strength: Strength = None,
+        steps: Steps = 2000,
+        batch: Batch = 32,
+        epochs: Epochs = 5,
+        recipe: Recipe = "quick",
+        distilled: Distilled = "",
+        task: Task = "classify",
+        table: TableFile = None,
+        runtime: Runtime = "litert",
+        precision: Precision = "fp32",
+        threads: ThreadCount = 1,
+        force: Force = False,
+        seed: Seed = 0,
+        device: Device = "auto",
+        against_random: AgainstRandom = True,
+    ) -> Answer:
+        from mobilevision.build import tell
+        from mobilevision.search import chains, start
+        from mobilevision.search.session import Brief
+        from mobilevision.train.recipes import find_recipe
+
+        brief = Brief(
+            method=method,
+            space=space,
+            size=size,
+            width=width,
+            depth=depth,
+            targets=targets(ms=target_ms, macs=target_macs, params=target_params),
+            reward=reward,
+            strength=strength,
+            runtime=runtime,
+            precision=precision,
+            threads=threads,
+            seed=seed,
+            numbers={"steps": steps} | ({"distilled": distilled} if distilled else {}),
+        )
+        facts = {"tunas": start.run_shared, "v4": chains.v4}[method](
+            data,
+            brief,
+            folder=out,
+            task=task,
+            training=find_recipe(recipe).changed({"batch": batch} | ({"size": size} if size else {})),
+            candidates=_candidates(recipe, epochs, size) if against_random else None,
+            table=table,
+            force=force,
+            device=device,
+            say=tell,
+        )
+        return Answer(facts, _told_search(facts, out))
+
+    verb.__name__, verb.__doc__ = method, says
+    return verb
 
 
 def netadapt(
@@ -288,76 +293,18 @@ def v3(
     return Answer(facts, _told_search(facts, out))
 
 
-def v4(
-    data: Source,
-    *,
-    out: Folder,
-    space: Space = "v4_coarse_small",
-    size: Size = None,
-    width: Width = None,
-    depth: Depth = None,
-    target_ms: Milliseconds = None,
-    target_macs: Macs = None,
-    target_params: Params = None,
-    strength: Strength = None,
-    steps: Steps = 2000,
-    batch: Batch = 32,
-    epochs: Epochs = 5,
-    recipe: Recipe = "quick",
-    task: Task = "classify",
-    table: TableFile = None,
-    runtime: Runtime = "litert",
-    precision: Precision = "fp32",
-    threads: ThreadCount = 1,
-    force: Force = False,
-    seed: Seed = 0,
-    device: Device = "auto",
-    against_random: AgainstRandom = True,
-) -> Answer:
-    """As MobileNetV4 was found: TuNAS for the widths, then for filters and attention, then training from nothing."""
-    from mobilevision.build import tell
-    from mobilevision.search import chains
-    from mobilevision.search.session import Brief
-    from mobilevision.train.recipes import find_recipe
-
-    brief = Brief(
-        method="v4",
-        space=space,
-        size=size,
-        width=width,
-        depth=depth,
-        targets=targets(ms=target_ms, macs=target_macs, params=target_params),
-        strength=strength,
-        runtime=runtime,
-        precision=precision,
-        threads=threads,
-        seed=seed,
-        numbers={"steps": steps},
-    )
-    training = find_recipe(recipe).changed({"batch": batch} | ({"size": size} if size else {}))
-    facts = chains.v4(
-        data,
-        brief,
-        folder=out,
-        task=task,
-        training=training,
-        candidates=_candidates(recipe, epochs, size) if against_random else None,
-        table=table,
-        force=force,
-        device=device,
-        say=tell,
-    )
-    return Answer(facts, _told_search(facts, out))
-
-
 SEARCHES: dict[str, Callable[..., Answer]] = {
     "random": trial_verb("random", "Try networks drawn at random near the target: what every search has to beat."),
     "evolution": trial_verb("evolution", "Regularized evolution: change the best of a few, let the oldest die."),
     "mnasnet": trial_verb("mnasnet", "MnasNet: a recurrent controller learns from trained and measured candidates."),
-    "tunas": tunas,
+    "tunas": shared_verb(
+        "tunas", "TuNAS: shared weights and a policy learn which network is best for a price."
+    ),
     "netadapt": netadapt,
     "v3": v3,
-    "v4": v4,
+    "v4": shared_verb(
+        "v4", "As MobileNetV4 was found: TuNAS for widths, then for filters; and training."
+    ),
     "nsga2": trial_verb("nsga2", "NSGA-II: a whole front of accuracy against costs."),
 }
 

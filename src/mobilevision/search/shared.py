@@ -13,14 +13,16 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader
 
 from mobilevision.architecture import Arch
+from mobilevision.compress.mixture import Replayed, open_replicas
 from mobilevision.data.dataset import Data
 from mobilevision.data.preprocessing import Preprocessing
-from mobilevision.errors import InputError
+from mobilevision.errors import InputError, UsageError
 from mobilevision.files import write_json, writing_folder
 from mobilevision.search.liked import liked_by_policy
 from mobilevision.search.session import Session
 from mobilevision.search.supernet import Supernet
 from mobilevision.search.tunas import Batch, Progress, Recipe, Tunas, accuracy
+from mobilevision.tasks.base import Task
 from mobilevision.tasks.catalog import make_task
 from mobilevision.train.feed import augmentation
 from mobilevision.train.recipe import Recipe as Training
@@ -39,7 +41,7 @@ class Pictures:
         train: for the shared weights.
         reward: for the policy, of other pictures.
         smoothing: share of the target that is spread over all classes.
-        task: what is asked of the networks.
+        task: what is asked of the networks while their weights learn.
     """
 
     train: DataLoader[Any]
@@ -48,7 +50,7 @@ class Pictures:
     task: Any
 
 
-def make_pictures(data: Data, *, task: str, training: Training, size: int, seed: int) -> Pictures:
+def make_pictures(data: Data, *, task: str, training: Training, size: int, seed: int, distilled: str = "") -> Pictures:
     """Batches for a search: weights learn on the training pictures, the policy on the validation pictures.
 
     Args:
@@ -57,12 +59,21 @@ def make_pictures(data: Data, *, task: str, training: Training, size: int, seed:
         training: tells the batch and the augmentation.
         size: side of the pictures, in pixels.
         seed: of order and augmentation.
+        distilled: folders of replicas with their ratios, as "D1:1,D2:2", whose teacher's labels the weights learn from
+            in place of the training pictures; "" takes these. The policy is rewarded by the pictures' own labels.
+
+    Raises:
+        UsageError: if there is no such folder, or the task has no replicas.
+        InputError: if a folder holds no replicas, or the teacher had other classes.
     """
     asked = make_task(task, data.labels, multilabel=data.multilabel)
+    if distilled and (task != "classify" or data.multilabel):
+        raise UsageError("a teacher's replicas have one label a picture, for the task classify; leave --distilled out")
+    taught: Task = Replayed(asked, open_replicas(distilled, data.labels)) if distilled else asked
     seen, augment = Preprocessing(size=(size, size), crop=1.0), augmentation(training)
-    train = asked.batches(
+    train = taught.batches(
         data.train,
-        transform=asked.training(seen, augment),
+        transform=taught.training(seen, augment),
         batch=training.batch,
         shuffle=True,
         seed=seed,
@@ -71,7 +82,7 @@ def make_pictures(data: Data, *, task: str, training: Training, size: int, seed:
     reward = asked.batches(
         data.validation, transform=asked.evaluation(seen), batch=4 * training.batch, shuffle=True, seed=seed
     )
-    return Pictures(train, reward, training.smoothing, asked)
+    return Pictures(train, reward, training.smoothing, taught)
 
 
 def make_recipe(steps: int, *, batch: int) -> Recipe:

@@ -90,7 +90,8 @@ def run_shared(
 
     Args:
         data: where the pictures are; weights learn on the training pictures, the policy on the validation pictures.
-        brief: what is asked; `numbers["steps"]` is the length; its outputs follow from the data.
+        brief: what is asked; `numbers["steps"]` is the length, `numbers["distilled"]`, if it is there, names replicas
+            that the weights learn from; its outputs follow from the data.
         folder: of the search.
         task: what the networks are asked to do.
         training: tells the batch and how pictures are varied.
@@ -113,7 +114,8 @@ def run_shared(
         session = Session(folder, asked, space=space, table=table, force=force, say=say)
         session.check()
         size = largest(session.space).arch.size
-        pictures = make_pictures(found, task=task, training=training, size=size, seed=brief.seed)
+        taught = str(brief.numbers.get("distilled", ""))
+        pictures = make_pictures(found, task=task, training=training, size=size, seed=brief.seed, distilled=taught)
         facts = run_tunas(session, pictures, make_recipe(brief.numbers["steps"], batch=training.batch))
         exam = make_exam(found, task=task, recipe=candidates, seed=brief.seed, device=device) if candidates else None
         facts = with_rival(session, facts, exam, workers=Local(1))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,9 +26,23 @@ PATIENCE = 4
 """How many times the laps that are wanted may be run to get them undisturbed."""
 DISTURBED, TICK = 0.05, 5e-6
 """Share of a lap, and seconds, for which its thread may have waited."""
+SPOILT = 1 << 24
+"""Bytes that are gone through to empty a core's own caches; the largest have 4 MB."""
 
 
-def rows(files: Sequence[str], threads: int, runs: int, warmup: int) -> list[list[float]]:
+class Ready(NamedTuple):
+    """A file that is ready to run.
+
+    Attributes:
+        run: computes.
+        feed: writes what comes in anew, as the row before it does in a network.
+    """
+
+    run: Lap
+    feed: Lap
+
+
+def rows(files: Sequence[str], threads: int, runs: int, warmup: int, *, cold: bool = False) -> list[list[float]]:
     """The job: run several files of rows in turns.
 
     Args:
@@ -36,12 +50,15 @@ def rows(files: Sequence[str], threads: int, runs: int, warmup: int) -> list[lis
         threads: of the runtime.
         runs: laps of each that count.
         warmup: laps of each before, that do not.
+        cold: whether a row's weights have left the core's own caches before every lap, as they have in a network that
+            has more of them than these hold; what comes in is in them.
 
     Returns:
         Laps of each file, in ms.
     """
     ready = READY.get(format_of(Path(files[0])).name, any_runner)
-    return in_turns([ready(Path(file), threads) for file in files], runs=runs, warmup=warmup, alone=threads == 1)
+    made = [ready(Path(file), threads) for file in files]
+    return in_turns([colder(each) for each in made] if cold else made, runs=runs, warmup=warmup, alone=threads == 1)
 
 
 def networks(files: Sequence[str], threads: int, runs: int, warmup: int) -> list[list[float]]:
@@ -52,7 +69,18 @@ def networks(files: Sequence[str], threads: int, runs: int, warmup: int) -> list
     return in_turns([any_runner(Path(file), threads) for file in files], runs=runs, warmup=warmup, alone=threads == 1)
 
 
-def in_turns(ready: Sequence[Lap], *, runs: int, warmup: int, alone: bool) -> list[list[float]]:
+def colder(ready: Ready) -> Ready:
+    """The same file, whose weights leave the caches whenever it is fed."""
+    lines = np.zeros(SPOILT // 8)
+
+    def feed() -> None:
+        np.add(lines, 1, out=lines)
+        ready.feed()
+
+    return Ready(ready.run, feed)
+
+
+def in_turns(ready: Sequence[Ready], *, runs: int, warmup: int, alone: bool) -> list[list[float]]:
     """Laps of each, in ms; each turn goes the other way round, and a lap comes after one that does not count.
 
     Laps in which the system gave the core to another process do not count either, so that a machine that is at work
@@ -84,52 +112,64 @@ def in_turns(ready: Sequence[Lap], *, runs: int, warmup: int, alone: bool) -> li
     return laps
 
 
-def lap(run: Lap, *, alone: bool) -> float | None:
+def lap(ready: Ready, *, alone: bool) -> float | None:
     """Milliseconds of one run, or None if it was disturbed."""
+    run = ready.run
     run()  # the others' data has left the caches, which a network that runs again and again would not see
+    ready.feed()
     start, worked = time.perf_counter(), time.thread_time()
     run()
     worked, wall = time.thread_time() - worked, time.perf_counter() - start
     return None if alone and wall - worked > DISTURBED * wall + TICK else 1e3 * wall
 
 
-def litert(file: Path, threads: int) -> Lap:
+def litert(file: Path, threads: int) -> Ready:
     """A .tflite file whose input stays where it is."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(file), num_threads=threads)
     interpreter.allocate_tensors()
-    for each in interpreter.get_input_details():
-        interpreter.set_tensor(each["index"], _noise(each["shape"], each["dtype"]))
-    invoke: Lap = interpreter.invoke
-    return invoke
+    given = [(each["index"], _noise(each["shape"], each["dtype"])) for each in interpreter.get_input_details()]
+
+    def feed() -> None:
+        for port, values in given:
+            interpreter.set_tensor(port, values)
+
+    feed()
+    return Ready(interpreter.invoke, feed)
 
 
-def onnx(file: Path, threads: int) -> Lap:
+def onnx(file: Path, threads: int) -> Ready:
     """An .onnx file whose input and output stay where they are."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    binding = session.io_binding()
+    binding, given = session.io_binding(), []
     for port in session.get_inputs():
-        shape = [1 if isinstance(side, str) else side for side in port.shape]
-        binding.bind_ortvalue_input(port.name, onnxruntime.OrtValue.ortvalue_from_numpy(_noise(shape, np.float32)))
+        values = _noise([1 if isinstance(side, str) else side for side in port.shape], np.float32)
+        given.append((onnxruntime.OrtValue.ortvalue_from_numpy(values), values))
+        binding.bind_ortvalue_input(port.name, given[-1][0])
     for port in session.get_outputs():
         binding.bind_output(port.name, "cpu")
-    return lambda: session.run_with_iobinding(binding)
+
+    def feed() -> None:
+        for held, values in given:
+            held.update_inplace(values)
+
+    return Ready(lambda: session.run_with_iobinding(binding), feed)
 
 
-def any_runner(file: Path, threads: int) -> Lap:
+def any_runner(file: Path, threads: int) -> Ready:
     """A file of another format, with the copies that its runner makes."""
     runner = open_file(file, threads=threads)
     shape = [1 if isinstance(side, str) else side for side in runner.inputs[0].shape]
     picture = _noise(shape, np.dtype(runner.inputs[0].dtype))
-    return lambda: runner(picture)
+    return Ready(lambda: runner(picture), lambda: None)
 
 
-READY: dict[str, Callable[[Path, int], Lap]] = {"litert": litert, "onnx": onnx}
+READY: dict[str, Callable[[Path, int], Ready]] = {"litert": litert, "onnx": onnx}
 """Ready to run, by format."""
 
 
