@@ -26,7 +26,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from scipy.optimize import nnls
+from scipy.optimize import lsq_linear
 
 from mobilevision import jobs
 from mobilevision.architecture import Arch, plain
@@ -72,11 +72,12 @@ PREDICTORS: dict[str, Callable[[Sums], Array]] = {
     "warm rows": lambda sums: columns(sums.warm),
     "cold rows": lambda sums: columns(sums.cold),
     "warm and cold rows": lambda sums: columns(sums.warm, sums.cold),
+    "warm rows and weights": lambda sums: columns(sums.warm, sums.counts[:, 1]),
+    "cold rows and weights": lambda sums: columns(sums.cold, sums.counts[:, 1]),
     "warm rows and counts": lambda sums: columns(sums.warm, sums.counts[:, :3]),
-    "cold rows and counts": lambda sums: columns(sums.cold, sums.counts[:, :3]),
     "counts": lambda sums: columns(sums.counts),
 }
-"""What each is linear in; coefficients are not negative, with the least squares of relative errors."""
+"""What each is linear in, with the least squares of relative errors; only the constant may be negative."""
 PULLS = (0.03, 0.1, 0.3)
 """How far the times of single rows may be moved by networks, as shares of them: one-hot features pulled to rows."""
 
@@ -242,13 +243,21 @@ def compared(sums: Sums, first: Sequence[float], second: Sequence[float], *, tes
 
 def fitted_on(facts: Array, known: Array, tested: int) -> tuple[Array, list[float]]:
     """Predictions of the first `tested` networks, and the coefficients, fitted on the others."""
-    weights = nnls(facts[tested:] / known[:, None], np.ones(len(known)))[0]
+    weights = solved(facts[tested:], known)
     return facts[:tested] @ weights, weights.tolist()
+
+
+def solved(facts: Array, known: Array) -> Array:
+    """Coefficients with the least squares of relative errors; all but the first are at least 0."""
+    least = np.full(facts.shape[1], 0.0)
+    least[0] = -np.inf
+    found: Array = lsq_linear(facts / known[:, None], np.ones(len(known)), (least, np.inf)).x
+    return found
 
 
 def moved(sums: Sums, known: Array, tested: int, pull: float) -> tuple[Array, list[float]]:
     """As cold rows, but each row's time may differ in networks: least squares, differences pulled to none."""
-    weights = nnls(columns(sums.cold)[tested:] / known[:, None], np.ones(len(known)))[0]
+    weights = solved(columns(sums.cold)[tested:], known)
     plain_ = columns(sums.cold) @ weights
     each = sums.hot * sums.row_ms * weights[1]
     scaled, rest = each[tested:] / known[:, None], 1 - plain_[tested:] / known

@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,13 +18,13 @@ import pytest
 from mobilevision import files
 from mobilevision.architecture import Arch
 from mobilevision.blocks import UIB, Classifier, Conv, SSDLite
-from mobilevision.cost import Key, latency, macs, walk
+from mobilevision.cost import Key, latency, macs, params, walk
 from mobilevision.errors import InputError, MobilevisionError, UsageError
-from mobilevision.search.space import Pick, Space
+from mobilevision.search.space import Pick, Space, sample
 from mobilevision.search.space_rows import rows
 from mobilevision.search.spaces import find_space
 from mobilevision.search.tabulate import tabulate
-from mobilevision.timing import table_fill, table_laps
+from mobilevision.timing import table_fill, table_laps, table_line
 from mobilevision.timing.table import Conditions, TimedTable
 from mobilevision.timing.table_files import part
 
@@ -193,6 +194,46 @@ def test_predictions_lie_on_the_line_through_whole_networks(tmp_path: Path, cloc
     value = TimedTable.open(tmp_path / "t.jsonl").table()
     arch = small(lambda _, options: options[0])
     assert latency(arch, value, outputs=4) == pytest.approx(table_fill.time_networks([arch], HERE)[0])
+
+
+def test_weights_that_are_fetched_from_far_are_priced(tmp_path: Path, clock: list[int]) -> None:
+    table = filled(tmp_path / "t.jsonl")
+    rng = random.Random(0)
+    drawn = {sample(small, rng).arch for _ in range(60)}
+    for arch in drawn:
+        rows_ms = sum(thousands((row.block, row.shape)) for row in walk(arch, outputs=4))
+        table.add_network(arch, 0.2 + 1.1 * rows_ms + 900 * params(arch, 4) / 1e6)
+    value = table.table()
+
+    assert len(drawn) >= table_line.ENOUGH
+    assert (value.intercept, value.slope, value.far) == pytest.approx((0.2, 1.1, 900))
+    assert value.error == pytest.approx(0, abs=1e-6)
+    for arch, ms in table.networks.items():
+        assert latency(arch, value, outputs=4) == pytest.approx(ms)
+
+
+def test_the_form_is_chosen_that_foretells_what_it_has_not_seen() -> None:
+    rng = random.Random(0)
+    rows_ms, weights = ([rng.uniform(1, 9) for _ in range(12)] for _ in range(2))
+    by_weights = [1 + 2 * r + 3 * w for r, w in zip(rows_ms, weights, strict=True)]
+    by_chance = [(1 + 2 * r) * rng.uniform(0.97, 1.03) for r in rows_ms]
+
+    assert table_line.best_fit(rows_ms, weights, by_weights) is table_line.by_rows_and_weights
+    chosen = table_line.best_fit(rows_ms, weights, by_chance)
+    errors = [table_line.left_out_error(form, rows_ms, weights, by_chance) for form in table_line.FORMS]
+    assert table_line.left_out_error(chosen, rows_ms, weights, by_chance) == min(errors)
+    assert table_line.best_fit([1, 2, 3], [1, 2, 3], [1, 2, 3]) is table_line.by_rows
+
+
+@pytest.mark.parametrize("weights", [[1, 2, 3, 4], [4, 3, 2, 1], [5, 1, 1, 5]])
+def test_where_weights_make_nothing_slower_the_line_is_that_through_rows(weights: list[float]) -> None:
+    rows_ms, measured = (
+        [1.0, 2.0, 3.0, 4.0],
+        [3 + 2.0 * r - 0.1 * w for r, w in zip((1, 2, 3, 4), weights, strict=True)],
+    )
+    line = table_line.by_rows_and_weights(rows_ms, weights, measured)
+
+    assert line == table_line.fitted(rows_ms, measured)
 
 
 def test_a_table_without_whole_networks_says_so(tmp_path: Path, clock: list[int]) -> None:

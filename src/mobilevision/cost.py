@@ -23,7 +23,7 @@ Shape = tuple[int, ...]
 Key = tuple[Block | Head, tuple[Any, ...]]
 """A block and the shape it works on, or a head and the shapes of its maps: what a cost or a time belongs to."""
 
-FLOAT_BYTES = 4
+FLOAT_BYTES, MILLION = 4, 1e6
 LAYERS = {"convolution", "addmm", "mm"}  # operations with weights; other products are attention's
 MOVES = {"add", "mul", "mean", "_softmax", "native_layer_norm", "avg_pool2d", "upsample_bilinear2d", "cat"}
 """Operations without multiply-accumulates that must read and write whole maps all the same."""
@@ -145,8 +145,10 @@ class Table:
         precision: "fp32", "fp16" or "int8".
         threads: how many threads ran.
         machine: what they ran on.
-        slope: with `intercept`, the line fitted on whole networks: measured = intercept + slope * sum of rows.
+        slope: with `intercept` and `far`, fitted on whole networks: measured = intercept + slope * sum of rows + far *
+            weights.
         intercept: milliseconds.
+        far: milliseconds for a million weights, which a row alone has nearer than a network has.
         error: mean relative error of that line on networks that were not fitted, as a fraction.
     """
 
@@ -157,6 +159,7 @@ class Table:
     machine: str = ""
     slope: float = 1.0
     intercept: float = 0.0
+    far: float = 0.0
     error: float = math.nan
 
 
@@ -166,13 +169,14 @@ def latency(arch: Arch, table: Table, *, size: int | None = None, outputs: int =
     Raises:
         InputError: if the table lacks a row.
     """
-    total = 0.0
+    total, weights = 0.0, 0
     for row in walk(arch, size, outputs):
         time = table.times.get((row.block, row.shape))  # one look, because hashing a block takes most of the time
         if time is None:
             raise InputError(f"the table of {table.runtime} has no time for {row.block} on {row.shape}; measure it")
         total += time
-    return table.intercept + table.slope * total
+        weights += row.cost.params
+    return table.intercept + table.slope * total + table.far * weights / MILLION
 
 
 def roofline(rows: Iterable[Row], *, ridge: float, bytes_per_number: int = 1) -> float:

@@ -297,14 +297,10 @@ SEARCHES: dict[str, Callable[..., Answer]] = {
     "random": trial_verb("random", "Try networks drawn at random near the target: what every search has to beat."),
     "evolution": trial_verb("evolution", "Regularized evolution: change the best of a few, let the oldest die."),
     "mnasnet": trial_verb("mnasnet", "MnasNet: a recurrent controller learns from trained and measured candidates."),
-    "tunas": shared_verb(
-        "tunas", "TuNAS: shared weights and a policy learn which network is best for a price."
-    ),
+    "tunas": shared_verb("tunas", "TuNAS: shared weights and a policy learn which network is best for a price."),
     "netadapt": netadapt,
     "v3": v3,
-    "v4": shared_verb(
-        "v4", "As MobileNetV4 was found: TuNAS for widths, then for filters; and training."
-    ),
+    "v4": shared_verb("v4", "As MobileNetV4 was found: TuNAS for widths, then for filters; and training."),
     "nsga2": trial_verb("nsga2", "NSGA-II: a whole front of accuracy against costs."),
 }
 

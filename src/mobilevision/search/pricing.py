@@ -31,12 +31,13 @@ class Latency:
     def __init__(self, table: TimedTable, *, bill: Bill, say: Say, line: Line | None = None) -> None:
         self.timed, self.bill, self.say = table, bill, say
         known = table.table()
-        self.line = line or Line(known.intercept, known.slope)
+        self.line = line or Line(known.intercept, known.slope, known.far)
 
     def __call__(self, arch: Arch) -> float:
         """Predicted milliseconds."""
         self.know([arch])
-        return self.line(latency(arch, Table(self.timed.times), outputs=self.timed.conditions.outputs))
+        table = Table(self.timed.times, slope=self.line.slope, intercept=self.line.intercept, far=self.line.far)
+        return latency(arch, table, outputs=self.timed.conditions.outputs)
 
     def roughly(self, arch: Arch) -> float:
         """Milliseconds by multiply-accumulates, as whole networks have them; no row has to be timed."""
@@ -62,15 +63,17 @@ class Latency:
 
     def compared(self) -> list[dict[str, float]]:
         """Of every whole network that was measured and whose rows are known: "predicted_ms" and "measured_ms"."""
-        sums, measured = self.timed.sums()
-        return [{"predicted_ms": self.line(s), "measured_ms": ms} for s, ms in zip(sums, measured, strict=True)]
+        return [
+            {"predicted_ms": self.line(rows, weights), "measured_ms": ms}
+            for rows, weights, ms in zip(*self.timed.sums(), strict=True)
+        ]
 
     def calibrate(self, archs: Sequence[Arch]) -> None:
         """Measure whole networks, and put predictions on the line through all that were measured."""
         self.know(archs)
         self.measured(archs)
         known = self.timed.table()
-        self.line = Line(known.intercept, known.slope)
+        self.line = Line(known.intercept, known.slope, known.far)
 
 
 @dataclass(frozen=True)

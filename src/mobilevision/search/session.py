@@ -28,7 +28,7 @@ from mobilevision.timing.table_line import Line
 
 WHOLE = 300
 """Rows below which the table of a space is filled before the search; else as rows are met."""
-CALIBRATION = 6
+CALIBRATION = 10
 """Whole networks that are timed for a table that has none."""
 
 REWARDS: dict[str, Any] = {"absolute": Absolute, "soft": Soft, "hard": Hard}

@@ -13,6 +13,7 @@ from mobilevision.search.space import Space, sample
 from mobilevision.search.space_rows import rows
 from mobilevision.timing.table import Conditions, TimedTable
 from mobilevision.timing.table_fill import fill, fit
+from mobilevision.timing.table_line import Line
 
 
 def tabulate(
@@ -43,18 +44,19 @@ def tabulate(
     new += fill(table, [key for arch in drawn for key in table.missing(arch)], say=say)
     fit(table, drawn, say=say)
     value = table.table()
-    sums, measured = table.sums()
+    sums, line = table.sums(), Line(value.intercept, value.slope, value.far)
     return {
         "table": str(file),
         "rows": len(table.times),
         "new_rows": new,
-        "networks": len(measured),
+        "networks": len(sums.measured),
         "intercept_ms": value.intercept,
         "slope": value.slope,
+        "far_ms": value.far,
         "error": None if math.isnan(value.error) else value.error,
         "compared": [
-            {"predicted_ms": value.intercept + value.slope * total, "measured_ms": ms}
-            for total, ms in zip(sums, measured, strict=True)
+            {"predicted_ms": line(rows_ms, weights), "measured_ms": ms}
+            for rows_ms, weights, ms in zip(*sums, strict=True)
         ],
         "machine": here.machine,
         "version": here.version,

@@ -172,7 +172,7 @@ class Tunas:
         for number, found in moments.items():
             tensors |= {f"optimizer.{number}.{name}": value.detach().clone() for name, value in found.items()}
         version, internal, extra = self.rng.getstate()
-        facts = {"step": self.step, "policy": self.policy.state(), "line": [self.line.intercept, self.line.slope]}
+        facts = {"step": self.step, "policy": self.policy.state(), "line": list(self.line)}
         return {"tensors": tensors, "facts": facts | {"rng": [version, list(internal), extra]}}
 
     def restore_(self, state: dict[str, Any]) -> None:

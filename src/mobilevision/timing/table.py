@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mobilevision.architecture import Arch, fact, plain
-from mobilevision.cost import Key, Table, latency, walk
+from mobilevision.cost import MILLION, Key, Table, latency, params, walk
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.errors import InputError, UsageError
 from mobilevision.files import append_json, read_json_lines
 from mobilevision.run import processor
 from mobilevision.timing.clock import LEAST, check, cores
-from mobilevision.timing.table_line import Line, fitted, left_out_error
+from mobilevision.timing.table_line import Line, best_fit, left_out_error
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,20 @@ class Conditions:
         """The first fact that is another one in `other`, as "the machine is A, not B"; "" if all are alike."""
         mine, theirs = asdict(self), asdict(other)
         return next((f"{name} is {mine[name]}, not {theirs[name]}" for name in mine if mine[name] != theirs[name]), "")
+
+
+class Sums(NamedTuple):
+    """What is known of some whole networks.
+
+    Attributes:
+        rows: sums of their rows' times, in ms.
+        weights: in millions.
+        measured: their times, in ms.
+    """
+
+    rows: list[float]
+    weights: list[float]
+    measured: list[float]
 
 
 class TimedTable:
@@ -138,16 +152,21 @@ class TimedTable:
         rows = walk(arch, outputs=self.conditions.outputs)
         return list(dict.fromkeys(key for row in rows if (key := (row.block, row.shape)) not in self.times))
 
-    def sums(self) -> tuple[list[float], list[float]]:
-        """The sums of rows, in ms, and the measured times, in ms, of the whole networks whose rows all have times."""
+    def sums(self) -> Sums:
+        """What is predicted and measured of the whole networks whose rows all have times."""
         bare, outputs = Table(self.times), self.conditions.outputs
         known = [(arch, ms) for arch, ms in self.networks.items() if not self.missing(arch)]
-        return [latency(arch, bare, outputs=outputs) for arch, _ in known], [ms for _, ms in known]
+        return Sums(
+            [latency(arch, bare, outputs=outputs) for arch, _ in known],
+            [params(arch, outputs) / MILLION for arch, _ in known],
+            [ms for _, ms in known],
+        )
 
     def table(self) -> Table:
         """What is known so far as a value, with the line through the whole networks."""
-        predicted, measured = self.sums()
-        line = fitted(predicted, measured) if measured else Line()
+        sums = self.sums()
+        fit = best_fit(*sums)
+        line = fit(*sums) if sums.measured else Line()
         return Table(
             self.times,
             runtime=self.conditions.runtime,
@@ -156,7 +175,8 @@ class TimedTable:
             machine=self.conditions.machine,
             slope=line.slope,
             intercept=line.intercept,
-            error=left_out_error(predicted, measured),
+            far=line.far,
+            error=left_out_error(fit, *sums),
         )
 
     def _keep(self, line: dict[str, Any]) -> None:

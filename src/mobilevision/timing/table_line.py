@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from mobilevision.errors import UsageError
 
 
 class Line(NamedTuple):
-    """measured = intercept + slope x predicted; as it stands, no correction.
+    """measured = intercept + slope x predicted + far x weights; as it stands, no correction.
+
+    A row that runs again and again has its weights in the core's own caches; a whole network has more of them than
+    these hold, and fetches them from further away. So what a network takes beyond its rows grows with its weights.
 
     Attributes:
         intercept: in the unit of the cost.
         slope: a factor.
+        far: in the unit of the cost, for a million weights.
     """
 
     intercept: float = 0.0
     slope: float = 1.0
+    far: float = 0.0
 
-    def __call__(self, predicted: float) -> float:
-        """The cost that is to be expected in a measurement."""
-        return self.intercept + self.slope * predicted
+    def __call__(self, predicted: float, weights: float = 0.0) -> float:
+        """The cost that is to be expected in a measurement; `weights` in millions."""
+        return self.intercept + self.slope * predicted + self.far * weights
 
 
 def fitted(predicted: Sequence[float], measured: Sequence[float]) -> Line:
@@ -50,12 +57,44 @@ TINY = 1e-18
 """Share of the squared predictions below which their spread is rounding alone."""
 
 
-def left_out_error(predicted: Sequence[float], measured: Sequence[float]) -> float:
-    """The mean relative error of a measurement by the line through all the others, as a fraction; NaN below three."""
+Fit = Callable[[Sequence[float], Sequence[float], Sequence[float]], Line]
+"""(predicted, millions of weights, measured) -> the line."""
+
+
+def by_rows(predicted: Sequence[float], weights: Sequence[float], measured: Sequence[float]) -> Line:
+    """The line through predictions alone."""
+    return fitted(predicted, measured)
+
+
+def by_rows_and_weights(predicted: Sequence[float], weights: Sequence[float], measured: Sequence[float]) -> Line:
+    """The plane through predictions and weights with the least squares of relative errors.
+
+    Where it would fall with either of them, the measurements do not span one, and the line through predictions is it.
+    """
+    facts = np.column_stack([np.ones(len(measured)), predicted, weights]) / np.array(measured)[:, None]
+    found, _, rank, _ = np.linalg.lstsq(facts, np.ones(len(measured)), rcond=None)
+    intercept, slope, far = found.tolist()
+    return Line(intercept, slope, far) if rank == 3 and slope > 0 and far > 0 else fitted(predicted, measured)
+
+
+FORMS: tuple[Fit, ...] = (by_rows, by_rows_and_weights)
+ENOUGH = 6
+"""Measurements from which on the form is chosen that foretells those best that are left out; below, the first."""
+
+
+def best_fit(predicted: Sequence[float], weights: Sequence[float], measured: Sequence[float]) -> Fit:
+    """The form that is least off on measurements that are left out, one by one."""
+    if len(measured) < ENOUGH:
+        return by_rows
+    return min(FORMS, key=lambda form: left_out_error(form, predicted, weights, measured))
+
+
+def left_out_error(fit: Fit, predicted: Sequence[float], weights: Sequence[float], measured: Sequence[float]) -> float:
+    """The mean relative error of a measurement by the fit of all the others, as a fraction; NaN below three."""
     if len(measured) < 3:
         return float("nan")
     errors = []
-    for i, (p, m) in enumerate(zip(predicted, measured, strict=True)):
-        line = fitted([*predicted[:i], *predicted[i + 1 :]], [*measured[:i], *measured[i + 1 :]])
-        errors.append(abs(line(p) / m - 1))
+    for i, (p, w, m) in enumerate(zip(predicted, weights, measured, strict=True)):
+        line = fit(*([*each[:i], *each[i + 1 :]] for each in (predicted, weights, measured)))
+        errors.append(abs(line(p, w) / m - 1))
     return sum(errors) / len(errors)
