@@ -238,6 +238,14 @@ def test_a_search_that_makes_no_sense_is_refused(tmp_path: Path, change: dict[st
         begun(tmp_path, asked).check()
 
 
+def test_a_target_that_was_refused_leaves_the_folder_to_a_better_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no network of this space"):
+        begun(tmp_path, brief("random", targets={"macs": 1000.0})).check()
+    begun(tmp_path, brief("random")).check()
+    with pytest.raises(UsageError, match="holds a search with another targets"):
+        begun(tmp_path, brief("random", targets={"macs": 1000.0})).check()
+
+
 def test_the_cheapest_network_is_found_where_costs_are_sums() -> None:
     choices, least = cheapest(space(), COUNT)
 

@@ -26,6 +26,7 @@ from mobilevision.search.spaces import find_space
 from mobilevision.timing.table import Conditions, TimedTable
 from mobilevision.timing.table_line import Line
 
+ASKED = "search.json"
 WHOLE = 300
 """Rows below which the table of a space is filled before the search; else as rows are met."""
 CALIBRATION = 10
@@ -120,13 +121,18 @@ class Session:
         self.targets = [self._target(name, value) for name, value in brief.targets.items()]
 
     def check(self) -> None:
-        """Refuse targets that no network of the space can meet.
+        """Refuse targets that no network of the space can meet; the folder of a search that has just begun stays free.
 
         Raises:
             UsageError: with the least that a network of the space costs.
         """
         with self.bill.phase("target"):
-            check_targets(self.space, self.targets)
+            try:
+                check_targets(self.space, self.targets)
+            except UsageError:
+                if self.fresh:
+                    (self.folder / ASKED).unlink()
+                raise
 
     def costs(self, arch: Arch) -> tuple[float, ...]:
         """The costs of an architecture, in the order of the targets."""
@@ -159,8 +165,9 @@ class Session:
         return told
 
     def _begin(self) -> None:
-        path, asked = self.folder / "search.json", json.loads(json.dumps(asdict(self.brief)))
-        if not path.is_file():
+        path, asked = self.folder / ASKED, json.loads(json.dumps(asdict(self.brief)))
+        self.fresh = not path.is_file()
+        if self.fresh:
             write_json(path, asked)
             return
         stands = json.loads(path.read_text(encoding="utf-8"))
