@@ -21,7 +21,7 @@ from mobilevision.errors import InputError, UsageError
 from mobilevision.files import read_json_lines
 from mobilevision.jobs import Done
 from mobilevision.network import Network
-from mobilevision.search.adapting import STEPS, Tuner, _steps
+from mobilevision.search.adapting import STEPS, Tuner, _at_random, _steps
 from mobilevision.search.evaluate import Exam
 from mobilevision.search.session import Brief, Session
 from mobilevision.search.shared import Pictures, make_recipe, run_tunas, stream
@@ -169,6 +169,9 @@ ARCH = Arch(
 )
 
 
+EXAM = Exam("tests:tune", {})
+
+
 class Bench:
     """Workers that find a network as accurate as its channels tell, and leave its weights as they are.
 
@@ -192,13 +195,34 @@ class Bench:
             yield Done(place, {"accuracy": macs(arch, outputs=3) % 101 / 101}, "", 1, 0.1, 0.1)
 
 
-def adapted(folder: Path, bench: Bench, *, budget: float = 0.6) -> Network:
+def begun(folder: Path, *, budget: float = 0.6) -> tuple[Session, Network]:
     torch.manual_seed(0)
     network, start = Network(ARCH, 3), float(macs(ARCH, outputs=3))
     numbers = {"saving": 0.05, "decay": 1.0, "prefer": "ratio"}
     brief = Brief(method="netadapt", space="two", targets={"macs": budget * start}, outputs=3, numbers=numbers)
-    session = Session(folder, brief, space=lambda pick: ARCH, table=None, force=False, say=quiet)
-    return _steps(session, Tuner(session, Exam("tests:tune", {}), workers=bench), network).network
+    return Session(folder, brief, space=lambda pick: ARCH, table=None, force=False, say=quiet), network
+
+
+def adapted(folder: Path, bench: Bench, *, budget: float = 0.6) -> Network:
+    session, network = begun(folder, budget=budget)
+    return _steps(session, Tuner(session, EXAM, workers=bench), network).network
+
+
+def test_cuts_at_random_get_as_long_as_the_adapting_and_start_from_the_same_weights(tmp_path: Path) -> None:
+    session, network = begun(tmp_path)
+    bench = Bench()
+    last = _steps(session, Tuner(session, EXAM, workers=bench), network)
+    with session.bill.phase("proposals") as item:
+        item.wall_seconds += 0.25  # of which a cut takes 0.1
+    facts = _at_random(session, network, last, EXAM, workers=bench)
+    again = _at_random(session, network, last, EXAM, workers=Bench(0))
+
+    assert facts["given_seconds"] <= facts["seconds"] < facts["given_seconds"] + 0.11
+    assert facts["trials"] == len(facts["points"]) == round(facts["seconds"] / 0.1)
+    assert all(point["costs"]["macs"] <= 0.6 * macs(ARCH, outputs=3) for point in facts["points"])
+    assert facts["accuracy"] == max(point["accuracy"] for point in facts["points"])
+    assert facts["found_accuracy"] == last.accuracy
+    assert again["points"] == facts["points"]
 
 
 @pytest.mark.parametrize("most", [1, 3, 6])

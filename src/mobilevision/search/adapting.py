@@ -74,26 +74,33 @@ class Tuner:
 
     def __call__(self, networks: Sequence[Network]) -> list[float]:
         """Tune networks in place; the accuracy of each on the validation pictures."""
-        return [verdict.accuracy for verdict in self.judge(networks)]
+        exam = self._laid_out(networks)
+        verdicts = self._judged(networks, exam)
+        for network, verdict in zip(networks, verdicts, strict=True):
+            if not verdict.failure:
+                network.load_state_dict(load_file(exam.tuned(network.arch)))
+        return [verdict.accuracy for verdict in verdicts]
 
     def judge(self, networks: Sequence[Network]) -> list[Verdict]:
-        """Tune networks in place; what each was found to be."""
+        """What each network is found to be when it is tuned; the networks stay as they are."""
+        return self._judged(networks, self._laid_out(networks))
+
+    def _laid_out(self, networks: Sequence[Network]) -> Tuning:
+        """The exam of some networks, whose weights are on the shelf."""
         for network in networks:
             save_weights(network, self.shelf / f"{network.arch.digest}.safetensors")
         parts = {network.arch.digest: sha256(self.shelf / f"{network.arch.digest}.safetensors") for network in networks}
-        exam = Tuning(
+        return Tuning(
             target=self.exam.target,
             facts=self.exam.facts,
             aside=self.exam.aside,
             about={"weights": parts},
             shelf=self.shelf,
         )
+
+    def _judged(self, networks: Sequence[Network], exam: Tuning) -> list[Verdict]:
         judge = Evaluator(self.session.folder, exam, workers=self.workers, bill=self.bill, say=self.session.say)
-        verdicts = judge.judge([network.arch for network in networks], phase="proposals")
-        for network, verdict in zip(networks, verdicts, strict=True):
-            if not verdict.failure:
-                network.load_state_dict(load_file(exam.tuned(network.arch)))
-        return verdicts
+        return judge.judge([network.arch for network in networks], phase="proposals")
 
 
 def adapt(
