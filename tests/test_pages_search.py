@@ -34,6 +34,7 @@ RESULT: dict[str, Any] = {
     "space": "v4_coarse_small",
     "name": "found",
     "digest": FOUND.digest,
+    "outputs": 10,
     "targets": {"ms": 0.64},
     "costs": {"ms": 0.61},
     "measured_ms": 0.65,
@@ -56,7 +57,7 @@ def page(folder: Path, **facts: Any) -> str:
     folder.mkdir()
     write_text(folder / "arch.json", FOUND.to_json())
     write_json(folder / "result.json", {**RESULT, **facts})
-    write_json(folder / "search.json", {"method": "tunas", "outputs": 10, "numbers": {"data": "/pictures/signs"}})
+    write_json(folder / "search.json", {"method": "tunas", "numbers": {"data": "/pictures/signs"}})
     return report([folder], to=folder / "report.html").read_text(encoding="utf-8")
 
 

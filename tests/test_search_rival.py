@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,15 @@ from mobilevision.architecture import Arch
 from mobilevision.cost import macs
 from mobilevision.files import read_json_lines
 from mobilevision.jobs import Done
+from mobilevision.search.chains import both_stages
 from mobilevision.search.evaluate import Evaluator, Exam
 from mobilevision.search.liked import liked_by_trials
 from mobilevision.search.netadapt import random_cuts
 from mobilevision.search.pricing import countable
 from mobilevision.search.rival import with_rival
 from mobilevision.search.session import Brief, Session
-from mobilevision.search.space import choose, largest
-from mobilevision.search.spaces import find_space
+from mobilevision.search.space import choose, largest, replay, sample
+from mobilevision.search.spaces import PLANS, find_space, refined, v4_coarse, v4_fine
 from mobilevision.search.trials import search
 from mobilevision.zoo.v2 import mobilenetv2
 
@@ -149,3 +151,15 @@ def test_cuts_at_random_meet_the_budget_and_differ() -> None:
 
     assert all(0.5 * macs(arch) < macs(one) <= budget for one in found)
     assert len({one.digest for one in found}) > 1
+
+
+def test_random_search_against_two_stages_may_find_all_that_both_can() -> None:
+    limits: dict[str, Any] = {"plan": PLANS["hybrid_medium"], "size": 64, "width": 0.25, "depth": 3}
+    for seed in range(5):
+        arch, choices, _ = sample(partial(both_stages, **limits), random.Random(seed))
+        widths = {name: index for name, index in choices.items() if name.endswith(".out")}
+        coarse = replay(partial(v4_coarse, **limits), widths)
+        fine = partial(v4_fine, plan=refined(coarse, limits["plan"]), size=coarse.size)
+        others = {name: index for name, index in choices.items() if name not in widths}
+
+        assert replay(fine, others).digest == arch.digest

@@ -101,7 +101,7 @@ class Search:
     @property
     def outputs(self) -> int | None:
         """Of the network's head, if the search tells."""
-        return self.asked.get("outputs")
+        return self.facts.get("outputs")
 
     @property
     def sentence(self) -> str:
@@ -153,7 +153,7 @@ def searched(facts: RunFacts) -> Search | None:
         facts=found,
         asked=asked,
         costs=_costs(found),
-        nearest=_nearest(facts.arch, asked.get("outputs") or 1000),
+        nearest=_nearest(facts.arch, found.get("outputs") or 1000),
         liked=[_decision(each) for each in (found.get("liked") or {}).get("decisions") or []],
         tried=_tried(found),
         agreement=agreement(pairs) if pairs else "",

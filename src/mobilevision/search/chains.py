@@ -112,7 +112,7 @@ def v3(
         device=device,
         say=say,
     )
-    return concluded(folder, last | {"random": rival}, parts)
+    return concluded(folder, last | {"method": brief.method, "random": rival}, parts)
 
 
 def v4(
@@ -210,7 +210,7 @@ def two_stages(
         device=device,
         say=say,
     )
-    return concluded(folder, last | {"random": rival}, STAGES)
+    return concluded(folder, last | {"method": brief.method, "random": rival}, STAGES)
 
 
 def both_stages(pick: Pick, *, plan: Plan, size: int | None, width: float, depth: int | None) -> Arch:

@@ -148,6 +148,7 @@ class Session:
             "space": self.brief.space,
             "name": found.name,
             "digest": found.digest,
+            "outputs": self.brief.outputs,
             "targets": dict(self.brief.targets),
             "costs": costs,
             "measured_ms": measured,
