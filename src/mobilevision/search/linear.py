@@ -58,7 +58,7 @@ def fit_one_hot(archs: Sequence[Arch], prices: Sequence[float], *, outputs: int 
     """Weights by least squares of relative errors.
 
     Args:
-        archs: networks drawn at random; many more than a feature's share of them, so that each is seen often.
+        archs: networks drawn at random, so many that every feature is seen often.
         prices: of each, positive.
         outputs: of the head.
         pull: of weights towards zero, as a share of the mean price, which decides among weights that fit alike.
