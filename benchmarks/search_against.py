@@ -31,8 +31,8 @@ from mobilevision import zoo
 from mobilevision.architecture import Arch
 from mobilevision.data import Data, Sample, read_data
 from mobilevision.data.album import Album
+from mobilevision.deploy.rounded import open_run
 from mobilevision.files import write_json, write_text
-from mobilevision.models import open_run
 from mobilevision.network import Network
 from mobilevision.pages.compare import paired
 from mobilevision.search import chains
