@@ -191,13 +191,14 @@ class Session:
         return latency
 
     def _prepare(self, latency: Latency) -> None:
-        """Time the whole space if it is small, and some whole networks if none was timed yet."""
+        """Time the whole space if it is small, and some whole networks, unless the table has networks already."""
+        if latency.timed.networks:
+            return  # what is lacking is timed when it is met
         found = rows(self.space, outputs=self.brief.outputs, most=WHOLE)
         if len(found) < WHOLE:
             latency.fill(found)
-        if not latency.timed.networks:
-            rng = random.Random(0)  # noqa: S311 - nothing secret
-            latency.calibrate([sample(self.space, rng).arch for _ in range(CALIBRATION)])
+        rng = random.Random(0)  # noqa: S311 - nothing secret
+        latency.calibrate([sample(self.space, rng).arch for _ in range(CALIBRATION)])
 
     def _target(self, name: str, value: float) -> Target:
         if name == "ms":
