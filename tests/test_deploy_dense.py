@@ -1,16 +1,23 @@
 """Detectors and segmenters in files: boxes are decoded and chosen as torch does, and tails stay in float."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from mobilevision.architecture import Arch
 from mobilevision.blocks import LRASPP, Conv, DeepLabV3, RetinaNetLite, SSDLite
+from mobilevision.deploy.base import FP32
+from mobilevision.deploy.boxes import Choose, Detector
 from mobilevision.deploy.equalize import correct_
 from mobilevision.deploy.filing import filing_
 from mobilevision.deploy.integers import integer_form
 from mobilevision.deploy.measured import MeasuredProof
+from mobilevision.deploy.onnx import ONNX
 from mobilevision.deploy.prepare import deployable
+from mobilevision.deploy.runtime import open_file
+from mobilevision.deploy.runtime import scores as run_file
 from mobilevision.deploy.tails import Operation, tail
 from mobilevision.errors import InputError, ShortfallError, UsageError
 from mobilevision.network import Network
@@ -18,6 +25,7 @@ from mobilevision.tasks.detect import Detect
 from mobilevision.tasks.filed import FiledDetect, FiledSegment
 from mobilevision.tasks.precision import Found
 from mobilevision.tasks.segment import Segment
+from mobilevision.tasks.styles import MultiBox
 
 LABELS = ("circle", "square", "triangle")
 SIDE = 64
@@ -62,6 +70,32 @@ def test_a_files_boxes_are_those_that_torch_tells(head: SSDLite | RetinaNetLite)
     assert rows.shape == (2, 300, 6)
     for found, theirs in zip(FiledDetect.read(task.facts()).found(rows), wanted, strict=True):
         same(found, theirs, most=20)
+
+
+class Said(nn.Module):
+    """What a detector says, told by the picture itself."""
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Shape: (N, 3, 16, 16) -> (N, 96, 4), (N, 96, 4)."""
+        numbers = pictures.flatten(1).unflatten(1, (2, 96, 4))
+        return numbers[:, 0] * 2, numbers[:, 1]
+
+
+def test_an_onnx_file_chooses_boxes_by_the_formats_own_operator_just_as_torch_does(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    anchors = torch.rand(96, 2).repeat(1, 2) * 0.6 + torch.tensor([0.0, 0, 0.3, 0.3])
+    task, pictures = Detect(LABELS, least=0.2, candidates=40, most=50), torch.randn(5, 3, 16, 16)
+    scores, offsets = Said()(pictures)
+    wanted = task.found({"scores": scores, "boxes": offsets, "anchors": anchors})
+
+    ONNX.export(Detector(Said(), Choose(task, MultiBox(), anchors)), (3, 16, 16), {}, tmp_path / "file.onnx", FP32)
+
+    assert "NonMaxSuppression" in ONNX.operators(tmp_path / "file.onnx")
+    rows = run_file(open_file(tmp_path / "file.onnx"), pictures.numpy())
+    assert rows.shape == (5, 50, 6)
+    for found, theirs in zip(FiledDetect.read(task.facts()).found(torch.from_numpy(rows)), wanted, strict=True):
+        assert len(found.scores) == len(theirs.scores) > 20
+        same(found, theirs, most=len(theirs.scores))
 
 
 def test_a_box_stays_if_what_covers_it_is_covered_itself() -> None:

@@ -61,7 +61,8 @@ class Choose(nn.Module):
 
     def __init__(self, task: Detect, style: Style, anchors: Tensor) -> None:
         super().__init__()
-        self.style, self.overlap, self.least = style, task.overlap, task.least
+        self.task, self.style, self.corners = task, style, anchors
+        self.overlap, self.least = task.overlap, task.least
         self.candidates = min(task.candidates, task.outputs * len(anchors))
         self.register_buffer("firsts", torch.arange(1, task.outputs) * len(anchors))  # places where classes begin
         self.register_buffer("anchors", box_convert(anchors, "xyxy", "cxcywh"))

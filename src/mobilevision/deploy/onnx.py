@@ -38,9 +38,11 @@ def export(
     import onnx
     import torch
 
+    from mobilevision.deploy.suppress import operator_form, write_operator_
+
     pictures = torch.zeros(2, *shape)  # with one, the tracer would take the batch for a constant
     program = torch.onnx.export(
-        network.eval(),
+        operator_form(network).eval(),
         (pictures,),
         dynamo=True,
         input_names=["image"],
@@ -52,6 +54,7 @@ def export(
     assert program is not None
     model = program.model_proto
     forget_origin_(model)
+    write_operator_(model)
     if precision == FP16:
         halve_(model)
     onnx.helper.set_model_props(model, {name: json.dumps(value, ensure_ascii=False) for name, value in card.items()})
