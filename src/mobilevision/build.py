@@ -26,7 +26,8 @@ from mobilevision.pages.explain import Pictures, classifier_of, explained, spoil
 from mobilevision.pages.report import report
 from mobilevision.run import Run
 from mobilevision.tasks.base import Task
-from mobilevision.tasks.catalog import check_data, has_splits, headed, make_task, read_task
+from mobilevision.tasks.beside import Asked
+from mobilevision.tasks.catalog import check_data, has_splits, headed, make_task, read_task, stands_beside
 from mobilevision.tasks.figures import headline
 from mobilevision.tasks.measure import measure
 from mobilevision.timing.exported import timed as with_times
@@ -141,7 +142,7 @@ def train(
     network = starting(arch, asked.outputs, task=task, weights=weights, seed=seed, init=recipe.init)
     folder = Path(out) if out else fresh_folder(data)
     say(
-        f"training {network.arch.name} on {len(found.train)} pictures of {len(found.labels)} classes in {folder}; "
+        f"training {network.arch.name} on {len(found.train)} pictures of {found.learned} classes in {folder}; "
         f"stopped, it goes on with --out {folder}"
     )
     if not (weights or _tag(arch)) and (line := advice(recipe, network.arch)):
@@ -198,6 +199,10 @@ def evaluate(
     metrics = measure(
         model.network, pictures.told, task=pictures.task, preprocessing=model.preprocessing, split=pictures.split
     )
+    if run is not None and kept:
+        metrics["beside"] = stands_beside(
+            Asked(pictures.task, pictures.train, pictures.told, model.preprocessing, model.network)
+        )
     facts = {"metrics": metrics}
     if explain:
         facts["explain"] = explained(model, pictures, metrics["examples"]["wrong"])
@@ -223,7 +228,7 @@ def _judged(model: Model, source: str | Path, data: str | Path | None) -> tuple[
         raise UsageError(f"{source} lies in no run, so its data is not known; give the data to measure on")
     split = split or ("test" if found.test else "validation")
     fit = "validation" if split == "test" and found.validation else split
-    pictures = Pictures(task, split, _samples(found, split), fit, _samples(found, fit))
+    pictures = Pictures(task, split, _samples(found, split), fit, _samples(found, fit), found.train)
     return run, own and _is_run(Path(source)), pictures
 
 

@@ -62,10 +62,14 @@ class Gated(nn.Module):
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Shape: [(N, c, H, W), (N, C, h, w)] -> (N, classes, H, W)."""
         fine, coarse = maps
-        x, gate = self.project(coarse), self.gate(self._mean(coarse))
-        gated = x * (resized(gate, x) if self.window else gate)
-        scores: Tensor = self.scores["fine"](fine) + self.scores["coarse"](resized(gated, fine))
+        scores: Tensor = self.scores["fine"](fine) + self.scores["coarse"](resized(self.gated(coarse), fine))
         return scores
+
+    def gated(self, coarse: Tensor) -> Tensor:
+        """The coarse map, each channel weighed by what is in sight. Shape: (N, C, h, w) -> (N, channels, h, w)."""
+        x, gate = self.project(coarse), self.gate(self._mean(coarse))
+        weighed: Tensor = x * (resized(gate, x) if self.window else gate)
+        return weighed
 
     def _mean(self, x: Tensor) -> Tensor:
         if not self.window:

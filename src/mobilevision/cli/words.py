@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mobilevision.tasks.figures import NAMES, headline, share_of
+from mobilevision.tasks.figures import NAMES, headline, share_of, told_beside
 
 SHOWN = 5  # files set aside, or classes, that are shown; the facts have them all
 
@@ -40,6 +40,7 @@ def told_metrics(metrics: Mapping[str, Any]) -> str:
             f"{headline(metrics)}{loss} on {metrics['count']:,} pictures ({metrics['split']})",
             *(f"  {row['label']:<24} {share:7.1%} of {row['count']:,}" for row, share in there),
             *(f"  {row['label']:<24}    none" for row, share in rows if share is None),
+            *(f"beside it, {line}" for line in told_beside(metrics)),
         ]
     )
 
@@ -111,6 +112,7 @@ def told_run(facts: Mapping[str, Any]) -> str:
     ]
     if metrics:
         lines.append(f"scores   {headline(metrics)} on {metrics['count']:,} {metrics['split']} pictures")
+        lines += [f"beside   {line}" for line in told_beside(metrics)]
     lines += [f"file     {told_file(file)}" for file in facts["files"]]
     if facts["report"]:
         lines.append(f"report   {facts['report']}")

@@ -66,6 +66,11 @@ class Data:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
+    def learned(self) -> int:
+        """How many classes training pictures have; for vectors whole classes are kept from training."""
+        return len({label for sample in self.train for label in sample.labels})
+
+    @property
     def digest(self) -> str:
         """Names the list of files with their labels and splits, wherever the data lies: 64 hex digits."""
         lines = [

@@ -128,6 +128,11 @@ class Scenes(Data):
     """A data set whose samples are `BoxSample` or `MaskSample`."""
 
     @property
+    def learned(self) -> int:
+        """All classes: what a mask holds is not known before it is opened."""
+        return len(self.labels)
+
+    @property
     def digest(self) -> str:
         """Names the list of files with all their boxes or masks and splits, wherever the data lies: 64 hex digits."""
         lines = [f"{self.labels}"]

@@ -14,6 +14,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mobilevision.blocks.classifier import Scores
 from mobilevision.blocks.irmb import GridAttention
+from mobilevision.blocks.lraspp import Gated
+from mobilevision.blocks.maps import resized
 from mobilevision.blocks.projection import Projected
 from mobilevision.blocks.uib import MultiQuery
 from mobilevision.deploy.attention import PlainChannelNorm, PlainGridAttention
@@ -94,6 +96,25 @@ class ConvolutionalProjected(ConvolutionalScores):
         return F.normalize(super().forward(maps))
 
 
+class ScoredThenResized(Gated):
+    """LR-ASPP's head with the coarse map scored before it is enlarged, not after it.
+
+    Either way each score is the same mean of the same four numbers, for the weights of a bilinear resize sum to 1; but
+    scores are fewer than channels, and the coarse map has a quarter of the pixels.
+    """
+
+    def __init__(self, head: Gated) -> None:
+        nn.Module.__init__(self)
+        self.window, self.steps = head.window, head.steps
+        self.project, self.gate, self.scores = head.project, head.gate, head.scores
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Shape: [(N, c, H, W), (N, C, h, w)] -> (N, classes, H, W)."""
+        fine, coarse = maps
+        scores: Tensor = self.scores["fine"](fine) + resized(self.scores["coarse"](self.gated(coarse)), fine)
+        return scores
+
+
 def fold_norm_(part: Any) -> None:
     """A convolution takes in the batch norm that follows it."""
     if part._modules.keys() >= {"conv", "norm"}:
@@ -153,7 +174,7 @@ def fold_scale_(part: Any) -> None:
 Forms = dict[type[nn.Module], Callable[[Any], nn.Module]]
 """What a part becomes, from the part."""
 
-HEADS: Forms = {Scores: ConvolutionalScores, Projected: ConvolutionalProjected}
+HEADS: Forms = {Scores: ConvolutionalScores, Projected: ConvolutionalProjected, Gated: ScoredThenResized}
 CHANNELS_LAST: Forms = {GridAttention: PlainGridAttention, ChannelNorm: PlainChannelNorm}
 
 FOLDS: tuple[Callable[[Any], None], ...] = (

@@ -19,7 +19,7 @@ from mobilevision.pages.terminal import Listing, show
 from mobilevision.pages.thumbnails import thumbnail
 from mobilevision.pages.trust import Trust, trust, untold
 from mobilevision.pages.words import describe, kind
-from mobilevision.tasks.figures import COUNTED, HEADLINES, NAMES, first_of, title, wilson
+from mobilevision.tasks.figures import COUNTED, HEADLINES, NAMES, first_of, title, told_beside, wilson
 
 
 class Figure(NamedTuple):
@@ -150,6 +150,11 @@ class Chapter:
             f"{names[name]} {value:.4g}" if name == "loss" else f"{names[name]} {quantities.percent(value)}"
             for name, value in found.items()
         ]
+
+    @property
+    def beside(self) -> list[str]:
+        """What needs no training, and what no network could exceed, in lines."""
+        return told_beside(self.facts.part("metrics"))
 
     def block(self, row: Row) -> str:
         """A row's block in words."""

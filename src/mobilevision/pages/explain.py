@@ -27,6 +27,7 @@ class Pictures(NamedTuple):
         told: the pictures that figures are about.
         fit_split: what `fit` is called.
         fit: the pictures that a temperature is fitted on; those of `told` if there are no others.
+        train: those of the training.
     """
 
     task: Task
@@ -34,6 +35,7 @@ class Pictures(NamedTuple):
     told: Sequence[Sample]
     fit_split: str
     fit: Sequence[Sample]
+    train: Sequence[Sample]
 
 
 def classifier_of(model: Model, source: str | Path, *, to_explain: bool) -> Classify:

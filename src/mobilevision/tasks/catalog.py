@@ -14,6 +14,7 @@ from mobilevision.data.folders import list_source, read_data
 from mobilevision.data.masks import check_masks, list_masks, read_masks
 from mobilevision.errors import InputError, UsageError, nearest
 from mobilevision.tasks.base import Task
+from mobilevision.tasks.beside import Asked, Beside, blurred_pixels, mask_ceiling, mean_boxes, nothing
 from mobilevision.tasks.classify import Classify
 from mobilevision.tasks.detect import Detect
 from mobilevision.tasks.embed import Embed
@@ -32,6 +33,7 @@ class Kind(NamedTuple):
         lists: what a source lists, before it is split.
         heads: the heads that do it.
         headed: a network under the head that does it, if its own does not.
+        beside: what figures stand beside a network's.
     """
 
     read: Callable[[Mapping[str, Any]], Task]
@@ -41,6 +43,7 @@ class Kind(NamedTuple):
     lists: Callable[[str | Path], Any]
     heads: tuple[type[Head], ...]
     headed: Callable[[Arch], Arch]
+    beside: Beside
 
 
 def _classifier(arch: Arch) -> Arch:
@@ -68,6 +71,7 @@ TASKS: dict[str, Kind] = {
         lists=list_source,
         heads=(Classifier,),
         headed=_classifier,
+        beside=nothing,
     ),
     "detect": Kind(
         read=Detect.read,
@@ -77,6 +81,7 @@ TASKS: dict[str, Kind] = {
         lists=list_boxes,
         heads=(SSDLite, RetinaNetLite),
         headed=_detector,
+        beside=mean_boxes,
     ),
     "segment": Kind(
         read=Segment.read,
@@ -86,6 +91,7 @@ TASKS: dict[str, Kind] = {
         lists=list_masks,
         heads=(LRASPP, DeepLabV3),
         headed=_segmenter,
+        beside=mask_ceiling,
     ),
     "embed": Kind(
         read=Embed.read,
@@ -95,6 +101,7 @@ TASKS: dict[str, Kind] = {
         lists=list_source,
         heads=(Projection,),
         headed=_projected,
+        beside=blurred_pixels,
     ),
 }
 
@@ -182,6 +189,15 @@ def headed(arch: Arch, name: str) -> Arch:
     """
     kind = _kind(name)
     return arch if isinstance(arch.head, kind.heads) else kind.headed(arch)
+
+
+def stands_beside(asked: Asked) -> list[dict[str, Any]]:
+    """What needs no training, and what no network could exceed, on the pictures that a network was measured on.
+
+    Returns:
+        Of each "what" it is, the figures that the task is known by, and "per_class".
+    """
+    return _kind(asked.task.name).beside(asked)
 
 
 def task_of(arch: Arch, labels: Sequence[str]) -> Task:
