@@ -10,10 +10,10 @@ makes a page of it: so a long run can be cut into parts.
 
 Both sides hold the same weights: random ones, whose norms have seen smooth colored scenes, made by torchvision and
 loaded into ours by its names. Both take the same picture (layout, size, float32) and go through the same official
-converter, torchvision's network in its own modules as they stand: backbone and head, without what comes before (resizing
-and scaling) and behind (boxes decoded and chosen; scores enlarged to the picture). Both give the same numbers: a
-detector's scores and offsets of every anchor, a segmenter's scores at stride 8. In 8 bits both go through the same
-quantizer with the same pictures, range estimator and list of what stays in float32. All files of a network and format
+converter, torchvision's network in its own modules as they stand: backbone and head, without what comes before
+(resizing and scaling) and behind (boxes decoded and chosen; scores enlarged to the picture). Both give the same
+numbers: a detector's scores and offsets of every anchor, a segmenter's scores at stride 8. In 8 bits both go through
+the same quantizer with the same pictures, range estimator and list of what stays in float32. All files of a network and format
 run in one process after another, on one core, lap by lap in turns, each file twice in its turn, of which the second
 counts; each of the six processes opens them in an order of its own; an interval is drawn over blocks of ten laps.
 """
@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from export_latency import OURS, STARTS, THEIRS, blocks, place, shown, sides
 
+from export_latency import OURS, STARTS, THEIRS, blocks, place, shown, sides
 from mobilevision import jobs, zoo
 from mobilevision.deploy.base import FP32, INT8, Array
 from mobilevision.deploy.formats import find_format
@@ -168,8 +168,8 @@ def torchvisions(name: str) -> Any:
 
 def ours(name: str, reference: Any) -> Any:
     """Our network with the same weights, as its file holds it before what decodes and chooses."""
-    from mobilevision.deploy.filing import bias_
     from mobilevision.deploy.boxes import open_boxes_
+    from mobilevision.deploy.filing import bias_
     from mobilevision.deploy.masks import without_auxiliary_
     from mobilevision.deploy.prepare import deployable
     from mobilevision.network import Network

@@ -76,7 +76,7 @@ def _operators(node: Any) -> list[Any]:
         return f"{node.output[0]}.{word}"
 
     def constant(word: str, value: Any) -> str:
-        made.append(helper.make_node("Constant", [], [name(word)], value=numpy_helper.from_array(value)))
+        made.append(helper.make_node("Constant", [], [name(word)], name(word), value=numpy_helper.from_array(value)))
         return name(word)
 
     def operator(word: str, kind: str, *inputs: str, **attributes: Any) -> str:

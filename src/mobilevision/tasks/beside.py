@@ -82,10 +82,10 @@ def mean_boxes(asked: Asked) -> Rows:
 
 
 def mask_ceiling(asked: Asked) -> Rows:
-    """The best that scores of the network's grid could say of some of the masks; with two classes also Otsu's threshold.
+    """What scores of the network's grid could say of some of the masks at best; with two classes also Otsu's threshold.
 
-    The scores are searched by descent with the masks in sight, and enlarged as a network's are: no network of this
-    stride would be better on these pictures.
+    The scores are searched by descent with the masks in sight, and enlarged as a network's are: about the best that a
+    network of this stride could do on these pictures.
     """
     task: Segment = asked.task
     height, width = asked.preprocessing.size
@@ -120,9 +120,9 @@ def pixels(pictures: Tensor) -> Tensor:
     return F.normalize(torch.stack([_inked(picture.mean(0)) for picture in pictures]).flatten(1))
 
 
-@torch.enable_grad()  # type: ignore[untyped-decorator]  # metrics are computed without
+@torch.enable_grad()  # metrics are computed without
 def _best_scores(masks: Tensor, grid: Sequence[int]) -> Tensor:
-    """Scores of a grid that say a mask best once they are enlarged. Shape: (N, classes, H, W) -> (N, classes, *grid)."""
+    """Scores of a grid that say masks best once they are enlarged. Shape: (N, classes, H, W) -> (N, classes, *grid)."""
     scores = (8 * F.adaptive_avg_pool2d(masks, tuple(grid)) - 4).requires_grad_()
     descent = torch.optim.Adam([scores], RATE)
     for _ in range(STEPS):

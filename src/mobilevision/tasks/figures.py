@@ -43,8 +43,7 @@ def headline(metrics: Mapping[str, Any]) -> str:
 def told_beside(metrics: Mapping[str, Any]) -> list[str]:
     """What needs no training, and what no network could exceed, on the same pictures, a line for each."""
     return [
-        f"{row['what']}: " + ", ".join([headline(row), *_few(row["per_class"])])
-        for row in metrics.get("beside", ())
+        f"{row['what']}: " + ", ".join([headline(row), *_few(row["per_class"])]) for row in metrics.get("beside", ())
     ]
 
 
