@@ -15,7 +15,8 @@ converter, torchvision's network in its own modules as they stand: backbone and 
 numbers: a detector's scores and offsets of every anchor, a segmenter's scores at stride 8. In 8 bits both go through
 the same quantizer with the same pictures, range estimator and list of what stays in float32. All files of a network and
 format run in one process after another, on one core, lap by lap in turns, each file twice in its turn, of which the
-second counts; each of the six processes opens them in an order of its own; an interval is drawn over blocks of ten laps.
+second counts; each of the six processes opens them in an order of its own; an interval is drawn over blocks of ten
+laps.
 """
 
 import argparse
