@@ -82,6 +82,14 @@ def test_check_and_eval_know_the_task(runs: dict[str, Path], shapes: Path, task:
     figure = {"detect": "map50", "segment": "miou"}[task]
     assert 0 <= measured[figure] <= 1
     assert {row["label"] for row in measured["per_class"]} >= {"circle", "square", "triangle"}
+    (beside,) = measured["beside"]
+    assert (
+        beside["what"]
+        == {
+            "detect": "each class's mean box",
+            "segment": "the best mask at stride 8, 8 pictures",
+        }[task]
+    )
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -123,12 +123,11 @@ def pixels(pictures: Tensor) -> Tensor:
 @torch.enable_grad()  # metrics are computed without
 def _best_scores(masks: Tensor, grid: Sequence[int]) -> Tensor:
     """Scores of a grid that say masks best once they are enlarged. Shape: (N, classes, H, W) -> (N, classes, *grid)."""
-    scores = (8 * F.adaptive_avg_pool2d(masks, tuple(grid)) - 4).requires_grad_()
+    scores = (8 * F.adaptive_avg_pool2d(masks, (grid[0], grid[1])) - 4).requires_grad_()
     descent = torch.optim.Adam([scores], RATE)
     for _ in range(STEPS):
-        descent.zero_grad()
         loss = -(enlarged(scores, masks.shape[2:]).log_softmax(1) * masks).sum() / masks[0, 0].numel()
-        loss.backward()
+        (scores.grad,) = torch.autograd.grad(loss, scores)
         descent.step()
     return scores.detach()
 
