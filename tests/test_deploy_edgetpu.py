@@ -115,7 +115,7 @@ def test_a_file_holds_integers_alone_with_the_first_convolution_as_it_is(artifac
 def test_a_file_is_proven_in_litert_and_says_what_remains(run: Run, artifact: Artifact) -> None:
     proof = artifact.facts["proof"]
     assert artifact.path.name == "mobilenetv2_035_int8.edgetpu.tflite"
-    assert (proof["passed"], proof["pictures"], proof["wide"]) == (True, 3, [])
+    assert (proof["passed"], proof["judged"], proof["wide"]) == (True, 3, [])
     assert proof["divergence"] < 0.05
     assert len(proof["errors"]) == 53
     assert "not compiled here" in artifact.facts["remains"]
