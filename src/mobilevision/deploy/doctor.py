@@ -80,7 +80,8 @@ def write(format: str, to: str) -> list[list[float]]:
     if format_.quantize is not None:
         rounded = Path(to).with_name(f"int8{format_.suffix}") if format_.mixes else Path(to)
         shown = torch.cat([torch.rand(2, *SHAPE), picture])
-        format_.quantize(network, shown.numpy(), {"labels": []}, rounded, Rounding(minmax))
+        with format_.writing(rounded) as beside:
+            format_.quantize(network, shown.numpy(), {"labels": []}, beside, Rounding(minmax))
     with torch.no_grad():
         scores: list[list[float]] = network(picture).tolist()
     return scores
