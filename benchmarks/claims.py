@@ -24,18 +24,17 @@ import numpy as np
 
 from claimed import TRIALS, Claim, Trial, bent, find_trial
 from claims_page import drawn, page
-from export_latency import blocks, settle
+from export_latency import settle
 from mobilevision import jobs, zoo
 from mobilevision.deploy.base import FP32, Array
 from mobilevision.deploy.formats import find_format
 from mobilevision.files import write_json, write_text
 from mobilevision.run import processor
 from mobilevision.timing.versus import interval
+from racing import STARTS, blocks, make
+from racing import raced as race
 
 RUNTIMES = ("litert", "onnx")
-STARTS = 6
-"""Processes that a race is cut into: where a file's weights happen to lie is worth up to 6 % to it."""
-
 WIDTH, SIDE, EPOCHS, SEEDS = 0.5, 64, 20, (0, 1, 2)
 """Of the training: MobileNetV2's width, the pictures' side in pixels, passes, and seeds."""
 
@@ -81,23 +80,18 @@ def written(trial: Trial, to: str, folder: Path) -> list[Path]:
     files = []
     for name in trial.networks:
         files.append(folder / f"{trial.name} {name}{find_format(to).suffix}".replace(" ", "_"))
-        if not files[-1].exists():
-            with find_format(to).writing(files[-1]) as beside:
-                payload = {"trial": trial.name, "name": name, "to": to, "file": str(beside)}
-                jobs.call("claims:write", payload, seconds=1800)
-            print(f"{files[-1]} written", file=sys.stderr, flush=True)
+        make(files[-1], to, "claims:write", {"trial": trial.name, "name": name, "to": to})
     return files
 
 
 def raced(trial: Trial, to: str, files: list[Path], *, rounds: int) -> dict[str, Any]:
     """The times of a trial's networks in one runtime, and the ratio of each claim."""
     each = max(10, rounds // (STARTS * trial.slow))
-    payload = {"files": [str(file) for file in files], "rounds": each}
-    starts = [jobs.call("export_latency:race", payload | {"seed": seed}, seconds=1800) for seed in range(STARTS)]
-    laps = dict(zip(trial.networks, np.concatenate([start["laps"] for start in starts], axis=1), strict=True))
+    told = race(files, each)
+    laps = dict(zip(trial.networks, told["laps"], strict=True))
     return {
         "runtime": find_format(to).runtime_version,
-        "load": max(start["load"] for start in starts),
+        "load": told["load"],
         "laps": each * STARTS,
         "median_ms": {name: float(np.median(times)) for name, times in laps.items()},
         "shares": {claim.name: timed(claim, laps) for claim in trial.claims},

@@ -19,25 +19,17 @@ second counts; each of the six processes opens them in an order of its own; an i
 laps.
 """
 
-import argparse
-import json
-import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from export_latency import OURS, STARTS, THEIRS, blocks, place, shown, sides
 from mobilevision import jobs, zoo
-from mobilevision.deploy.base import FP32, INT8, Array
-from mobilevision.deploy.formats import find_format
+from mobilevision.deploy.base import INT8, Array, Format, Precision
+from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.ranges import Rounding, minmax
-from mobilevision.files import write_json, write_text
-from mobilevision.run import processor
-from mobilevision.timing.versus import interval
+from racing import OURS, STARTS, THEIRS, facts, main, raced, shown
 
 NETWORKS = ("ssdlite320_mobilenet_v3_large", "lraspp_mobilenet_v3_large")
 COLUMNS = {"ssdlite320_mobilenet_v3_large": 91, "lraspp_mobilenet_v3_large": 21}
@@ -48,103 +40,33 @@ NEAR = 1e-4
 """How far our outputs may be from torchvision's in torch, as a share of the largest."""
 
 
-def main() -> None:
-    asked = arguments()
-    if asked.page:
-        write_text(asked.page, page(json.loads(asked.out.read_text(encoding="utf-8"))))
-        return
-    for name in (name for name in NETWORKS if fnmatch(name, asked.networks)):
-        for to in asked.to.split(","):
-            files = {entry: place(asked.files, name, entry[0], to, entry[1]) for entry in sides(to)}
-            if asked.write:
-                for (side, number), file in files.items():
-                    make(name, side, to, number, file)
-            else:
-                run(name, to, files, asked)
-
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=Path, default=Path("dense_latency_files"), help="folder of the files")
-    parser.add_argument("--networks", default="*", help="pattern of names")
-    parser.add_argument("--to", default="litert,onnx")
-    parser.add_argument("--write", action="store_true", help="write the files that are missing, race nothing")
-    parser.add_argument("--rounds", type=int, default=240, help="laps of each file, taken in turns")
-    parser.add_argument("--again", action="store_true", help="race what has its result already")
-    parser.add_argument("--out", type=Path, default=Path("docs/dense_latency.json"))
-    parser.add_argument("--page", type=Path, help="write a page of the results there, race nothing")
-    return parser.parse_args()
-
-
-def make(name: str, side: str, to: str, number: str, file: Path) -> None:
-    """Write a file that is missing."""
-    if file.exists():
-        return
-    with find_format(to).writing(file) as beside:
-        payload = {"name": name, "side": side, "to": to, "number": number, "file": str(beside)}
-        jobs.call("dense_latency:write", payload, seconds=1800)
-    print(f"{file} written", file=sys.stderr, flush=True)
-
-
-def run(name: str, to: str, files: dict[tuple[str, str], Path], asked: argparse.Namespace) -> None:
-    """Race the files of a network and format, and add what was found to the results."""
-    results = json.loads(asked.out.read_text(encoding="utf-8")) if asked.out.is_file() else {}
-    key = f"{name} {to}"
-    there = {entry: file for entry, file in files.items() if file.exists()}
-    if len(there) < 2 or (key in results and not asked.again):
-        return
-    apart = jobs.call("dense_latency:parity", {"name": name, "files": list(map(str, there.values()))}, seconds=600)
-    payload = {"files": [str(file) for file in there.values()], "rounds": asked.rounds // STARTS}
-    starts = [jobs.call("export_latency:race", payload | {"seed": seed}, seconds=1800) for seed in range(STARTS)]
-    told = starts[0] | {"laps": np.concatenate([start["laps"] for start in starts], axis=1), "apart": apart}
-    results[key] = compared(name, to, list(there), told)
-    write_json(asked.out, results)
-    print("\n".join(lines(results[key])), flush=True)
-
-
-def compared(name: str, to: str, entries: Sequence[tuple[str, str]], told: dict[str, Any]) -> dict[str, Any]:
-    """Ratios of what stands beside each other, and how far each file's outputs are from torchvision's."""
-    laps = dict(zip(entries, told["laps"], strict=True))
-    pairs = [((OURS, number), (THEIRS, number)) for number in ("fp32", "int8")] + [((OURS, "int8"), (OURS, "fp32"))]
-    return {
-        "network": name,
-        "size": zoo.arch(name).size,
-        "format": to,
-        "runtime": find_format(to).runtime_version,
-        "machine": processor(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-        "load": told["load"],
-        "laps": len(told["laps"][0]),
-        "files": {
-            f"{side} {number}": {
-                "median_ms": float(np.median(laps[side, number])),
-                "from_torchvision": apart,
-                "moves": moves,
-                "pieces": pieces,
-            }
-            for (side, number), apart, moves, pieces in zip(
-                entries, told["apart"], told["moves"], told["pieces"], strict=True
-            )
-        },
-        "ratios": {
-            f"{' '.join(one)} / {' '.join(other)}": interval(blocks(laps[one], laps[other]))
-            for one, other in pairs
-            if one in laps and other in laps
-        },
+def run(name: str, to: str, files: dict[tuple[str, str], Path], rounds: int) -> dict[str, Any]:
+    """Race the files of a network and format; beside each stands how far its outputs are from torchvision's."""
+    paths = list(files.values())
+    far = jobs.call("dense_latency:parity", {"name": name, "files": list(map(str, paths))}, seconds=600)
+    told = raced(paths, rounds // STARTS)
+    laps = dict(zip(files, told["laps"], strict=True))
+    each = {
+        f"{side} {number}": {
+            "median_ms": float(np.median(laps[side, number])),
+            "from_torchvision": apart,
+            "moves": moves,
+            "pieces": pieces,
+        }
+        for (side, number), apart, moves, pieces in zip(files, far, told["moves"], told["pieces"], strict=True)
     }
+    return facts(name, to, laps, told["load"]) | {"files": each}
 
 
 def write(name: str, side: str, to: str, number: str, file: str) -> None:
     """A job: one side as a file."""
-    from mobilevision.deploy.integers import integer_form
-
     reference, size, format_ = torchvisions(name), zoo.arch(name).size, find_format(to)
-    network = {OURS: ours, THEIRS: Plain}[side](name, reference).eval()
-    if number == "fp32":
-        format_.export(network, (3, size, size), {"labels": []}, Path(file), FP32)
+    precision = find_precision(format_, number)
+    network = (ours(name, reference, format_, precision) if side == OURS else Plain(name, reference)).eval()
+    if precision != INT8:
+        format_.export(network, (3, size, size), {"labels": []}, Path(file), precision)
         return
     assert format_.quantize is not None
-    network = integer_form(network) if side == OURS else network
     pictures = np.concatenate([scenes(4, size, seed) for seed in range(2)])
     format_.quantize(network, pictures, {"labels": []}, Path(file), Rounding(minmax))
 
@@ -167,12 +89,12 @@ def torchvisions(name: str) -> Any:
     return model.eval()
 
 
-def ours(name: str, reference: Any) -> Any:
+def ours(name: str, reference: Any, format_: Format, precision: Precision) -> Any:
     """Our network with the same weights, as its file holds it before what decodes and chooses."""
     from mobilevision.deploy.boxes import open_boxes_
     from mobilevision.deploy.filing import bias_
+    from mobilevision.deploy.integers import form_for
     from mobilevision.deploy.masks import without_auxiliary_
-    from mobilevision.deploy.prepare import deployable
     from mobilevision.network import Network
     from mobilevision.tasks.detect import Detect
     from mobilevision.weights.load import load_weights_
@@ -186,7 +108,7 @@ def ours(name: str, reference: Any) -> Any:
         open_boxes_(network, Detect(tuple(map(str, range(COLUMNS[name] - 1)))), (3, size, size))
     else:
         without_auxiliary_(network)
-    return deployable(network)
+    return form_for(network, format_, precision)
 
 
 def Plain(name: str, model: Any) -> Any:  # noqa: N802  a module, made where torch is known
@@ -254,16 +176,6 @@ def outputs(file: Path, picture: Array) -> list[Array]:
     return [work.get_tensor(each["index"]) for each in work.get_output_details()]
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """A line for each pair."""
-    apart = found["files"]["ours fp32"]["from_torchvision"]
-    return [
-        f"{found['network']:30} {found['format']:7} {pair:24} {ratio:.3f} [{low:.3f}, {high:.3f}]"
-        f"{f', {apart:.1g} from torchvision' if 'int8' not in pair else ''}"
-        for pair, (ratio, low, high) in found["ratios"].items()
-    ]
-
-
 METHOD = f"""# Detector and segmenter beside torchvision's (`benchmarks/dense_latency.py`)
 
 Both sides {(__doc__ or "").partition("Both sides ")[2].strip()}
@@ -310,4 +222,4 @@ def table(found: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__ or "", script="dense_latency", networks=NETWORKS, to="litert,onnx", run=run, page=page)

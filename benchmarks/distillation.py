@@ -33,7 +33,7 @@ from mobilevision.tasks.classify import Classify
 from mobilevision.train.loop import fit
 from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import finetune, scratch_small
-from parts import Parts, mean_and_range, paragraph, spending
+from parts import Parts, mean_and_range, paragraph
 
 DATA = Path(os.environ.get("MOBILEVISION_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 PICTURES, WEIGHTS = DATA / "sign_digits", DATA / "weights" / "mobilenet_v2-b0353104.pth"
@@ -51,13 +51,8 @@ def main(
     page: Annotated[Path, typer.Option(help="Where the table is written.")] = Path("distillation.md"),
 ) -> None:
     """Do the parts that are left, and write the table of those that are done."""
-    parts = Parts(to, minutes=minutes)
-    for name in parts.left(list(PARTS)):
-        with spending() as spent:
-            facts = PARTS[name](runs)
-        parts.keep(name, facts | spent)
-    page.write_text(written(parts.known), encoding="utf-8")
-    print(page.read_text(encoding="utf-8"))
+    do = {name: partial(part, runs) for name, part in PARTS.items()}
+    Parts(to, minutes=minutes).finish(do, page=page, written=written)
 
 
 def taught_teacher(runs: Path) -> dict[str, Any]:

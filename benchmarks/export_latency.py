@@ -17,13 +17,7 @@ file twice in its turn, of which the second counts, so that all find their own w
 processes opens them in an order of its own; an interval is drawn over blocks of ten laps.
 """
 
-import argparse
-import json
-import os
-import sys
 import time
-from datetime import UTC, datetime
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +25,11 @@ import numpy as np
 
 from mobilevision import jobs, zoo
 from mobilevision.cost import walk
-from mobilevision.deploy.base import FP32, Array, Format
-from mobilevision.deploy.formats import find_format, find_precision, format_of
+from mobilevision.deploy.base import FP32, Format
+from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.ranges import Rounding, minmax
-from mobilevision.deploy.runtime import open_file
-from mobilevision.files import write_json, write_text
-from mobilevision.run import processor
-from mobilevision.timing.versus import interval
+from racing import OURS, STARTS, THEIRS, facts, main, raced, shown
 
-OURS, THEIRS = "ours", "theirs"
 NETWORKS = (
     "mobilenetv1_100",
     "mobilenetv2_100",
@@ -52,115 +42,24 @@ NETWORKS = (
     "emo_1m",
     "emo_5m",
 )
-STARTS = 6
-"""Processes that a race is cut into: where a file's weights happen to lie is worth up to 6 % to it."""
-
-BLOCK = 10
-"""Laps that are drawn together: neighbors in time are alike."""
 
 
-def main() -> None:
-    asked = arguments()
-    if asked.page:
-        write_text(asked.page, page(json.loads(asked.out.read_text(encoding="utf-8"))))
-        return
-    for name in (name for name in NETWORKS if fnmatch(name, asked.networks)):
-        for to in asked.to.split(","):
-            files = {(side, number): place(asked.files, name, side, to, number) for side, number in sides(to)}
-            if asked.write:
-                for (side, number), file in files.items():
-                    make(name, side, to, number, file)
-            else:
-                run(name, to, files, asked)
-
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=Path, default=Path("export_latency_files"), help="folder of the files")
-    parser.add_argument("--networks", default="*", help="pattern of names")
-    parser.add_argument("--to", default="litert,onnx,openvino,executorch")
-    parser.add_argument("--write", action="store_true", help="write the files that are missing, race nothing")
-    parser.add_argument("--rounds", type=int, default=240, help="laps of each file, taken in turns")
-    parser.add_argument("--again", action="store_true", help="race what has its result already")
-    parser.add_argument("--out", type=Path, default=Path("docs/export_latency.json"))
-    parser.add_argument("--page", type=Path, help="write a page of the results there, race nothing")
-    return parser.parse_args()
-
-
-def sides(to: str) -> list[tuple[str, str]]:
-    numbers = ("fp32", "int8") if find_format(to).quantize else ("fp32",)
-    return [(side, number) for number in numbers for side in (OURS, THEIRS)]
-
-
-def place(folder: Path, name: str, side: str, to: str, number: str) -> Path:
-    return folder / f"{name}_{side}_{number}{find_format(to).suffix}"
-
-
-def make(name: str, side: str, to: str, number: str, file: Path) -> None:
-    """Write a file that is missing."""
-    if file.exists():
-        return
-    with find_format(to).writing(file) as beside:
-        payload = {"name": name, "side": side, "to": to, "number": number, "file": str(beside)}
-        jobs.call("export_latency:write", payload, seconds=1800)
-    print(f"{file} written", file=sys.stderr, flush=True)
-
-
-def run(name: str, to: str, files: dict[tuple[str, str], Path], asked: argparse.Namespace) -> None:
-    """Race the files of a network and format, and add what was found to the results."""
-    results = json.loads(asked.out.read_text(encoding="utf-8")) if asked.out.is_file() else {}
-    key = f"{name} {to}"
-    there = {entry: file for entry, file in files.items() if file.exists()}
-    if len(there) < 2 or (key in results and not asked.again):
-        return
+def run(name: str, to: str, files: dict[tuple[str, str], Path], rounds: int) -> dict[str, Any]:
+    """Race the files of a network and format; beside each stands its share of what the core can do."""
     peaks = jobs.call("export_latency:peaks", {}, seconds=600)
-    payload = {"files": [str(file) for file in there.values()], "rounds": asked.rounds // STARTS}
-    starts = [jobs.call("export_latency:race", payload | {"seed": seed}, seconds=1800) for seed in range(STARTS)]
-    told = starts[0] | {"laps": np.concatenate([start["laps"] for start in starts], axis=1).tolist()}
-    results[key] = compared(name, to, list(there), told, peaks)
-    write_json(asked.out, results)
-    print("\n".join(lines(results[key])), flush=True)
-
-
-def compared(
-    name: str, to: str, entries: list[tuple[str, str]], told: dict[str, Any], peaks: dict[str, float]
-) -> dict[str, Any]:
-    """Ratios of what stands beside each other, and each file's share of what the core can do."""
-    laps = dict(zip(entries, np.array(told["laps"]), strict=True))
-    size = zoo.arch(name).size
+    told = raced(list(files.values()), rounds // STARTS)
+    laps = dict(zip(files, told["laps"], strict=True))
     products = sum(row.cost.macs + row.cost.attention_macs for row in walk(zoo.arch(name)))
-    pairs = [((OURS, number), (THEIRS, number)) for number in ("fp32", "int8")] + [((OURS, "int8"), (OURS, "fp32"))]
-    return {
-        "network": name,
-        "size": size,
-        "format": to,
-        "runtime": find_format(to).runtime_version,
-        "machine": processor(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-        "load": told["load"],
-        "laps": len(told["laps"][0]),
-        "peaks": peaks,
-        "files": {
-            f"{side} {number}": {
-                "median_ms": float(np.median(laps[side, number])),
-                "share_of_peak": 2e-6 * products / float(np.median(laps[side, number])) / peaks[number],
-                "moves": moves,
-                "pieces": pieces,
-            }
-            for (side, number), moves, pieces in zip(entries, told["moves"], told["pieces"], strict=True)
-        },
-        "ratios": {
-            f"{' '.join(one)} / {' '.join(other)}": interval(blocks(laps[one], laps[other]))
-            for one, other in pairs
-            if one in laps and other in laps
-        },
+    each = {
+        f"{side} {number}": {
+            "median_ms": float(np.median(laps[side, number])),
+            "share_of_peak": 2e-6 * products / float(np.median(laps[side, number])) / peaks[number],
+            "moves": moves,
+            "pieces": pieces,
+        }
+        for (side, number), moves, pieces in zip(files, told["moves"], told["pieces"], strict=True)
     }
-
-
-def blocks(one: Array, other: Array) -> Array:
-    """Shape: (blocks, 2, BLOCK)."""
-    whole = len(one) // BLOCK
-    return np.stack([one, other])[:, : whole * BLOCK].reshape(2, whole, BLOCK).swapaxes(0, 1)
+    return facts(name, to, laps, told["load"]) | {"peaks": peaks, "files": each}
 
 
 def write(name: str, side: str, to: str, number: str, file: str) -> None:
@@ -249,54 +148,6 @@ def without_norms(network: Any, side: int) -> Any:
     return network
 
 
-def race(files: list[str], rounds: int, seed: int) -> dict[str, Any]:
-    """A job: all files in one process, on one core, lap by lap in turns; each lap in an order of its own.
-
-    What ran before decides what the caches hold, so each file runs twice in its turn, and the second time counts.
-    """
-    load = os.getloadavg()[0]
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    chance = np.random.default_rng(seed)
-    opened = {turn: open_file(Path(files[turn])) for turn in chance.permutation(len(files)).tolist()}
-    runners = [opened[turn] for turn in range(len(files))]
-    pictures = [noise(runner.inputs[0].shape) for runner in runners]
-    laps: list[list[float]] = [[] for _ in files]
-    for i in range(-5, rounds):
-        for turn in chance.permutation(len(files)).tolist():
-            runners[turn](pictures[turn])
-            start = time.perf_counter()
-            runners[turn](pictures[turn])
-            if i >= 0:
-                laps[turn].append(1e3 * (time.perf_counter() - start))
-    return {
-        "load": load,
-        "laps": laps,
-        "moves": [moves(Path(file)) for file in files],
-        "pieces": [pieces(Path(file), runner) for file, runner in zip(files, runners, strict=True)],
-    }
-
-
-def noise(shape: tuple[int | str, ...]) -> Array:
-    sides = [1 if isinstance(side, str) else side for side in shape]
-    return np.random.default_rng(0).standard_normal(sides).astype(np.float32)
-
-
-def moves(file: Path) -> dict[str, int]:
-    """How many operators only move numbers."""
-    names = [name.lower().removeprefix("xnnstatic") for name in format_of(file).operators(file)]
-    return {word: sum(word in name for name in names) for word in ("transpose", "reshape", "pad")}
-
-
-def pieces(file: Path, runner: Any) -> int | None:
-    """Into how many pieces the delegate's share is cut; None for runtimes that have no delegate."""
-    interpreter = getattr(runner, "_interpreter", None)
-    if interpreter is not None:
-        return sum(each["op_name"] == "DELEGATE" for each in interpreter._get_ops_details())
-    found = [name for name in format_of(file).operators(file) if name == "XnnpackBackend"]
-    return len(found) or None
-
-
 def peaks() -> dict[str, float]:
     """A job: billions of operations in a second that torch reaches on one core in a 1024 x 1024 x 1024 product."""
     import torch
@@ -316,21 +167,13 @@ def _rate(product: Any) -> float:
     return 2e-9 * 1024**3 / min(taken)
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """A line for each pair."""
-    return [
-        f"{found['network']:26} {found['format']:10} {pair:24} {ratio:.3f} [{low:.3f}, {high:.3f}]"
-        for pair, (ratio, low, high) in found["ratios"].items()
-    ]
-
-
 def page(results: dict[str, Any]) -> str:
     """The results as Markdown: one table a format; the method stands above them and is kept by hand."""
     parts = [METHOD]
     for to in dict.fromkeys(found["format"] for found in results.values()):
         rows = [found for found in results.values() if found["format"] == to]
         first = rows[0]
-        parts.append(f"## {to}\n\n{first['runtime']}, one thread. {facts(rows)}\n\n{HEAD}")
+        parts.append(f"## {to}\n\n{first['runtime']}, one thread. {conditions(rows)}\n\n{HEAD}")
         parts.append("".join(row(found) for found in rows))
     return "\n".join(parts)
 
@@ -348,7 +191,7 @@ HEAD = """| network | numbers | ours ms | theirs ms | ours / theirs | share | pi
 |---|---|---|---|---|---|---|---|---|"""
 
 
-def facts(rows: list[dict[str, Any]]) -> str:
+def conditions(rows: list[dict[str, Any]]) -> str:
     peaks = {number: [found["peaks"][number] for found in rows] for number in ("fp32", "int8")}
     loads = [found["load"] for found in rows]
     dates = sorted(found["date"] for found in rows)
@@ -381,9 +224,12 @@ def row(found: dict[str, Any]) -> str:
     return text
 
 
-def shown(ratio: list[float]) -> str:
-    return f"{ratio[0]:.3f} [{ratio[1]:.3f}, {ratio[2]:.3f}]"
-
-
 if __name__ == "__main__":
-    main()
+    main(
+        __doc__ or "",
+        script="export_latency",
+        networks=NETWORKS,
+        to="litert,onnx,openvino,executorch",
+        run=run,
+        page=page,
+    )

@@ -28,14 +28,14 @@ from mobilevision.cost import walk
 from mobilevision.data.check import check
 from mobilevision.data.dataset import Data
 from mobilevision.deploy.formats import find_format, find_precision
-from mobilevision.deploy.prepare import deployable
+from mobilevision.deploy.integers import form_for
 from mobilevision.network import Network
 from mobilevision.tasks.classify import Classify
 from mobilevision.tasks.measure import measure
 from mobilevision.timing.laps import alternate
 from mobilevision.train.loop import fit
 from mobilevision.train.recipes import scratch_small
-from parts import Parts, mean_and_range, paragraph, spending
+from parts import Parts, mean_and_range, paragraph
 from vit import vit
 
 DATA = Path(os.environ.get("MOBILEVISION_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -64,13 +64,7 @@ def main(
     page: Annotated[Path, typer.Option(help="Where the table is written.")] = Path("footing.md"),
 ) -> None:
     """Do the parts that are left, and write the table of those that are done."""
-    parts = Parts(to, minutes=minutes)
-    for name in parts.left(list(PARTS)):
-        with spending() as spent:
-            facts = PARTS[name]()
-        parts.keep(name, facts | spent)
-    page.write_text(written(parts.known), encoding="utf-8")
-    print(page.read_text(encoding="utf-8"))
+    Parts(to, minutes=minutes).finish(PARTS, page=page, written=written)
 
 
 def trained(name: str, seed: int) -> dict[str, Any]:
@@ -102,7 +96,7 @@ def latencies() -> dict[str, Any]:
         for name, file in files.items():
             torch.manual_seed(0)
             network = Network(ARCHS[name], OUTPUTS).eval()
-            onnx.export(deployable(network), (3, SIZE, SIZE), {"labels": []}, file, number)
+            onnx.export(form_for(network, onnx, number), (3, SIZE, SIZE), {"labels": []}, file, number)
         laps = alternate([str(file) for file in files.values()], 1, LAPS, WARM)
     return {"ms": {name: round(statistics.median(each), 3) for name, each in zip(files, laps, strict=True)}}
 

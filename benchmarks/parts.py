@@ -6,7 +6,7 @@ import platform
 import statistics
 import textwrap
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ import torch
 
 from mobilevision.files import write_json
 from mobilevision.run import processor
+
+Written = Callable[[dict[str, dict[str, Any]]], str]
+"""What is known of each part -> a page."""
 
 
 class Parts:
@@ -41,6 +44,15 @@ class Parts:
                     print("the time is up; the same command goes on from here", flush=True)
                     return
                 yield name
+
+    def finish(self, do: Mapping[str, Callable[[], dict[str, Any]]], *, page: Path, written: Written) -> None:
+        """Do the parts that are left, with what each took, and write the page of all that are known."""
+        for name in self.left(list(do)):
+            with spending() as spent:
+                facts = do[name]()
+            self.keep(name, facts | spent)
+        page.write_text(written(self.known), encoding="utf-8")
+        print(page.read_text(encoding="utf-8"))
 
     def keep(self, name: str, facts: dict[str, Any]) -> None:
         """Keep what came out of a part."""

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -152,3 +153,21 @@ def test_nothing_is_swallowed_and_no_pickle_can_run_code() -> None:
                 assert ast.unparse(safe[0].value) == "True", f"{module} loads a pickle that can run code"
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in ("eval", "exec"), f"{module} runs text as code"
+
+
+def test_every_exception_to_types_and_lint_says_why() -> None:
+    bare = re.compile(r"# (type: ignore\[[\w, -]+\]|noqa: [A-Z0-9, ]+)\s*$")
+    found = [
+        f"{file.relative_to(ROOT)}:{number}"
+        for file in sorted(SOURCE.rglob("*.py"))
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if bare.search(line)
+    ]
+    assert found == []
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no checkout of git's")
+def test_git_tracks_nothing_that_it_is_told_to_ignore() -> None:
+    command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == []

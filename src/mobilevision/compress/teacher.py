@@ -76,7 +76,7 @@ class Teacher:
         head: Any = getattr(network, "forward_head", None)
         if head is None:
             raise UsageError(f"{self.name} is a file, which gives scores alone; take a run or a network as the teacher")
-        vector: Tensor = head(network.forward_features(self.seen(pictures)), pre_logits=True)  # type: ignore[operator]  # timm's
+        vector: Tensor = head(network.forward_features(self.seen(pictures)), pre_logits=True)  # type: ignore[operator]  # timm's is not typed
         return vector
 
     def _ready(self, pictures: Tensor) -> nn.Module:

@@ -64,7 +64,7 @@ class Album(Sequence[Sample]):
             if start is None:
                 start = name
             elif not name.startswith(start):  # characters, not folders, are what is saved
-                start = os.path.commonprefix([start, name]) or b""  # noqa: RUF071
+                start = os.path.commonprefix([start, name]) or b""  # noqa: RUF071  # no path is cut
             names += name
             ends.append(len(names))
             labels.extend(marks)

@@ -158,7 +158,7 @@ class Order(Sampler[Draw]):
     def __iter__(self) -> Iterator[Draw]:
         epoch = self.pictures.next.epoch
         seen: Counter[int] = Counter()
-        for part in self._places(seeded(self.pictures.seed, epoch)).split(PART):  # type: ignore[no-untyped-call]  # torch's
+        for part in self._places(seeded(self.pictures.seed, epoch)).split(PART):  # type: ignore[no-untyped-call]  # torch's split is not typed
             for place in part.tolist():
                 yield Draw(place, epoch, seen[place])
                 if self.weights is not None or self.repeats > 1:  # else none comes again

@@ -63,7 +63,7 @@ class Shards:
             head = tarfile.TarInfo(f"{number:08d}.{suffix}")  # no owner and no time: the same pictures, the same bytes
             head.size = len(found)
             self.tar.addfile(head, io.BytesIO(found))
-            self.tar.members.clear()  # type: ignore[attr-defined]  # else it grows by each picture
+            self.tar.members.clear()  # type: ignore[attr-defined]  # not declared; else it grows by each picture
         self.list[-1]["nsamples"] = number + 1
 
     def finish(self, **facts: Any) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def members(shard: Path) -> Iterator[Member]:
     try:
         with tarfile.open(shard, "r:") as tar:
             while (found := tar.next()) is not None:
-                tar.members.clear()  # type: ignore[attr-defined]
+                tar.members.clear()  # type: ignore[attr-defined]  # not declared; else it grows by each picture
                 path = PurePosixPath(found.name)
                 if path.is_absolute() or ".." in path.parts or not (found.isfile() or found.isdir()):
                     raise InputError(

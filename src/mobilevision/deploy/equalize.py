@@ -87,7 +87,7 @@ def correct_(network: nn.Module, pictures: Tensor) -> None:
     def correct(node: fx.Node, value: Tensor) -> Tensor:
         if conv := convolution(graph, node):
             shift = means[node.name] - value.mean((0, 2, 3))
-            conv.bias.add_(shift)  # type: ignore[union-attr]
+            conv.bias.add_(shift)  # type: ignore[union-attr]  # each convolution was given a bias above
             value = value + shift[:, None, None]
         return ranges.rounded(node, value) if rounds(graph, node) else value
 

@@ -134,7 +134,7 @@ def slice_by_index(v: Values) -> Tensor:
         else:
             first = None if masks["begin_mask"][axis] else begin
             index.append(slice(first, None if masks["end_mask"][axis] else end, stride))
-    return v["x"][tuple(index)]  # type: ignore[no-any-return]
+    return v["x"][tuple(index)]  # type: ignore[no-any-return]  # a program's values are of any type
 
 
 def split(v: Values) -> Sequence[Tensor]:

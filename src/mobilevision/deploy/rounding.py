@@ -42,7 +42,7 @@ ALONE = {aten.sub.Tensor, aten.rsqrt.default, aten.softmax.int, aten.unbind.int}
 """What stays in float32: differences and roots lose all in 8 bits; the others are not single tensors."""
 
 
-class RoundedWeight(FakeQuantizeBase):  # type: ignore[misc]
+class RoundedWeight(FakeQuantizeBase):  # type: ignore[misc]  # torchao is not typed
     """A weight as 8 bits hold it: on a symmetric grid of 255 for each output, which follows the weight."""
 
     dtype, quant_min, quant_max = torch.int8, -127, 127
@@ -70,7 +70,7 @@ class RoundedWeight(FakeQuantizeBase):  # type: ignore[misc]
         return self.scale, torch.zeros(len(self.scale), dtype=torch.int64)
 
 
-class RoundedMap(FakeQuantizeBase):  # type: ignore[misc]
+class RoundedMap(FakeQuantizeBase):  # type: ignore[misc]  # torchao is not typed
     """A map as 8 bits hold it: on a grid of 256 over a range that is calibrated first and stretched by training.
 
     The gradient of the stretch weighs what is clipped against what is rounded (arXiv:1902.08153, section 2.1, for the
@@ -125,7 +125,7 @@ WEIGHT = QuantizationSpec(
 MAP = QuantizationSpec(torch.int8, RoundedMap, quant_min=-128, quant_max=127, qscheme=torch.per_tensor_affine)
 
 
-class EveryMap(Quantizer):  # type: ignore[misc]
+class EveryMap(Quantizer):  # type: ignore[misc]  # torchao is not typed
     """Rounds the weights of convolutions and each map once, where it is made; a layer norm computes in float32.
 
     Args:

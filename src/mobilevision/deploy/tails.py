@@ -57,7 +57,7 @@ def litert_operations(file: Path) -> list[Operation]:
 
 def onnx_operations(nodes: Iterable[object]) -> list[Operation]:
     """The nodes of an .onnx graph, in order."""
-    return [Operation(n.op_type, tuple(n.input), tuple(n.output)) for n in nodes]  # type: ignore[attr-defined]
+    return [Operation(n.op_type, tuple(n.input), tuple(n.output)) for n in nodes]  # type: ignore[attr-defined]  # onnx's messages are not typed
 
 
 def litert_tail(file: Path) -> list[str]:

@@ -92,8 +92,8 @@ def card(facts: RunFacts, *, license: str = UNKNOWN, address: str = "") -> str:
         front=Markup(_front(facts, license)),  # noqa: S704  # YAML, quoted by its own writer
         name=facts.name,
         sentence=_sentence(facts),
-        address=Markup(address),  # noqa: S704
-        quoted=Markup(shlex.quote(address)),  # noqa: S704
+        address=Markup(address),  # noqa: S704  # of characters that were checked
+        quoted=Markup(shlex.quote(address)),  # noqa: S704  # of characters that were checked
         labels=facts.labels,
         SHOWN=SHOWN,
         figures=list(_figures(metrics)),

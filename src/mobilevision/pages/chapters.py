@@ -255,13 +255,16 @@ def named(file: dict[str, Any]) -> str:
     return " ".join(str(file[key]) for key in ("format", "precision") if key in file)
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
 def _charts(facts: RunFacts) -> list[tuple[str, str]]:
     """Loss, accuracy and learning rate over the epochs."""
     plain: Callable[[float], str] = "{:.3g}".format
-    share: Callable[[float], str] = lambda value: f"{100 * value:.3g} %"  # noqa: E731
     wanted = (  # title, (key, name) of each curve, form
         ("Loss", (("train_loss", "training"), ("loss", "validation")), plain),
-        ("Accuracy", tuple((name, NAMES[name]) for name in HEADLINES), share),
+        ("Accuracy", tuple((name, NAMES[name]) for name in HEADLINES), _percent),
         ("Learning rate", (("learning_rate", "learning rate"),), plain),
     )
     drawn = [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from mobilevision.architecture import Arch
 from mobilevision.errors import missing_extra
@@ -51,10 +52,7 @@ def nsga2(space: Space, values: Values, *, costs: int, trials: int, seed: int, p
     study = optuna.create_study(directions=[maximize, *[minimize] * costs], sampler=sampler)
     for start in range(0, trials, population):
         asked = [study.ask() for _ in range(min(population, trials - start))]
-        drawn = [
-            choose(space, lambda name, options, one=one: one.suggest_int(f"{name}/{options}", 0, options - 1))  # type: ignore[misc]
-            for one in asked
-        ]
+        drawn = [choose(space, partial(_suggested, one)) for one in asked]
         found = values([point.arch for point in drawn])
         for one, point, value in zip(asked, drawn, found, strict=True):
             study.tell(one, value)
@@ -66,6 +64,11 @@ def front(points: Sequence[Point]) -> list[Point]:
     alone = {point.arch: point for point in points}.values()
     best = [point for point in alone if not any(_beats(other, point) for other in alone)]
     return sorted(best, key=lambda point: -point.values[0])
+
+
+def _suggested(trial: Any, name: str, options: int) -> int:
+    """What Optuna's trial takes of a decision's options."""
+    return int(trial.suggest_int(f"{name}/{options}", 0, options - 1))
 
 
 def _beats(one: Point, other: Point) -> bool:

@@ -138,7 +138,7 @@ def stream(loader: DataLoader[Any], start: int) -> Iterator[Batch]:
     """Batches without end, from the one of step `start` on: order and augmentation follow from the step alone."""
     epoch, skipped = divmod(start, max(1, len(loader)))
     while len(loader):
-        loader.dataset.set_epoch(epoch)  # type: ignore[attr-defined]
+        loader.dataset.set_epoch(epoch)  # type: ignore[attr-defined]  # our own Pictures, for torch any Dataset
         for number, batch in enumerate(loader):
             if number >= skipped:
                 yield batch

@@ -22,7 +22,7 @@ def set_drops_(network: Network, *, drop_path: float, dropout: float, shape: str
         dropout: chance that a number before the scores is dropped, in heads that have a dropout.
         shape: "linear" grows from 0 at the first block after the stem to `drop_path` at the last; "flat" is alike.
     """
-    blocks = [block for stage in list(network.stages)[1:] for block in stage]  # type: ignore[attr-defined]
+    blocks = [block for stage in list(network.stages)[1:] for block in stage]  # type: ignore[attr-defined]  # Sequential
     for i, block in enumerate(blocks):
         if isinstance(block, Residual):
             block.drop = drop_path * DEPTHS[shape](i / max(1, len(blocks) - 1))

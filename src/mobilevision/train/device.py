@@ -37,7 +37,7 @@ def make_fabric(device: str, precision: str) -> Fabric:
         devices=here,
         num_nodes=max(1, everywhere // here),
         strategy="ddp" if everywhere > 1 else "auto",
-        precision=PRECISIONS[precision],  # type: ignore[arg-type]
+        precision=PRECISIONS[precision],  # type: ignore[arg-type]  # Fabric lists its words; ours are among them
     )
     if everywhere > 1:
         fabric.launch()

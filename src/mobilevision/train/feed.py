@@ -70,7 +70,7 @@ class Feed:
         preprocessing = seen_in_training(self.plan.recipe, self.plan.preprocessing, epoch / max(1, epochs - 1))
         if preprocessing.size != self.size:
             self.size, self.batches = preprocessing.size, self._batches(preprocessing)
-        self.batches.dataset.set_epoch(epoch, start=start, share=self.share)  # type: ignore[attr-defined]
+        self.batches.dataset.set_epoch(epoch, start=start, share=self.share)  # type: ignore[attr-defined]  # our own Pictures, for torch any Dataset
         try:
             yield from self.batches
         except MobilevisionError as error:  # from a reading process it comes with that process's traceback
@@ -78,8 +78,9 @@ class Feed:
 
     def files(self, epoch: int, batch: int) -> list[str]:
         """The files of a batch (from 0), of all processes."""
-        self.batches.dataset.set_epoch(epoch, start=batch)  # type: ignore[attr-defined]
-        draws, pictures = next(iter(self.batches.batch_sampler), []), self.batches.dataset  # type: ignore[arg-type]
+        self.batches.dataset.set_epoch(epoch, start=batch)  # type: ignore[attr-defined]  # our own Pictures, for torch any Dataset
+        pictures = self.batches.dataset
+        draws = next(iter(self.batches.batch_sampler), [])  # type: ignore[arg-type]  # it was given one
         if isinstance(pictures, Named):
             return [str(pictures.file(draw.place)) for draw in draws]
         return [str(self.plan.data.train[draw.place].file) for draw in draws]
@@ -96,7 +97,7 @@ class Feed:
             balanced=plan.recipe.balance == "sample",
             least=augment.least(preprocessing),
         )
-        batches.batch_sampler.order.repeats = plan.recipe.repeats  # type: ignore[union-attr]
+        batches.batch_sampler.order.repeats = plan.recipe.repeats  # type: ignore[union-attr]  # our own order
         return batches
 
 

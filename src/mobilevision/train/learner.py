@@ -42,7 +42,7 @@ class Learner:
         if self.recipe.accumulate == 1:
             self.fabric.backward(loss)
             return
-        with self.fabric.no_backward_sync(self.model, enabled=not last):  # type: ignore[arg-type]
+        with self.fabric.no_backward_sync(self.model, enabled=not last):  # type: ignore[arg-type]  # Fabric wrapped it
             self.fabric.backward(loss)
 
     def step_(self, *, rate: float, step: int) -> None:
@@ -112,10 +112,9 @@ def make_learner(fabric: Fabric, network: Network, recipe: Recipe) -> Learner:
     network.to(fabric.device)
     hold_(network, recipe)
     optimizer = make_optimizer(network, recipe)
-    if (
-        fabric.strategy.precision.state_dict()
-    ):  # 16 bits: fused optimizers cannot unscale slopes before they are clipped
-        optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
+    if fabric.strategy.precision.state_dict():  # 16 bits
+        # Fused optimizers cannot unscale slopes before they are clipped; torch sets the mark on those alone.
+        optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]  # an attribute of fused ones
         for group in optimizer.param_groups:
             group |= {"fused": False, "foreach": True}
     model, optimizer = fabric.setup(network, optimizer)

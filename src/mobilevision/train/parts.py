@@ -79,7 +79,7 @@ def _tried(plan: Plan, network: Network, pictures: int, fabric: Fabric) -> bool:
         with fabric.autocast():
             x = torch.randn(pictures, network.channels, *plan.preprocessing.size, device=fabric.device)
             outputs = tree_leaves(plan.task.forward(trial, x.contiguous(memory_format=torch.channels_last)))
-        sum(value.float().sum() for value in outputs if isinstance(value, Tensor) and value.requires_grad).backward()  # type: ignore[union-attr]
+        sum(value.float().sum() for value in outputs if isinstance(value, Tensor) and value.requires_grad).backward()  # type: ignore[union-attr]  # not 0
     except torch.OutOfMemoryError:
         return False
     finally:

@@ -197,7 +197,7 @@ class Recipe:
             if name not in kinds:
                 raise UsageError(f"a recipe has no {name!r}; {nearest(name, kinds)}")
         asked = {"least_steps": 0, **changes} if "epochs" in changes else changes
-        return replace(self, **{name: _parsed(name, value, kinds[name]) for name, value in asked.items()})  # type: ignore[arg-type]
+        return replace(self, **{name: _parsed(name, value, kinds[name]) for name, value in asked.items()})  # type: ignore[arg-type]  # `_parsed` has looked at each field's own type
 
     def passes(self, steps: int) -> int:
         """The epochs it takes if one has `steps` steps."""

@@ -32,7 +32,7 @@ class RMSpropTF(optim.Optimizer):
         super().__init__(groups, numbers)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]  # torch's overloads tell the closure's two uses apart
         """Take a step."""
         loss = None
         if closure is not None:
