@@ -37,6 +37,7 @@ from mobilevision.network import Network
 from mobilevision.pages.compare import paired
 from mobilevision.search import chains
 from mobilevision.search.session import Brief
+from mobilevision.search.setting import Setting
 from mobilevision.tasks.base import Task
 from mobilevision.timing.table import Conditions
 from mobilevision.timing.table_fill import time_networks
@@ -99,14 +100,10 @@ def searched(folder: Path, brief: Brief, *, epochs: int) -> dict[str, Any]:
     return chains.two_stages(
         str(PICTURES),
         brief,
-        folder=folder,
+        setting=Setting(folder=folder, device="cpu", say=say),
         task="classify",
         training=training,
         candidates=training,
-        table=None,
-        force=False,
-        device="cpu",
-        say=say,
     )
 
 

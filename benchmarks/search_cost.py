@@ -31,6 +31,7 @@ from mobilevision.cost import Table, latency, walk
 from mobilevision.search import spaces
 from mobilevision.search.pricing import cheapest
 from mobilevision.search.session import Brief
+from mobilevision.search.setting import Setting
 from mobilevision.search.space import Space, largest, sample
 from mobilevision.search.start import run_shared
 from mobilevision.search.supernet import Supernet
@@ -109,12 +110,10 @@ def landings(folder: Path, *, size: int, width: float, steps: int, runtime: str)
         result = run_shared(
             str(DATA / "sign_digits"),
             brief,
-            folder=folder / f"{share:g}",
+            setting=Setting(folder=folder / f"{share:g}", table=file, against_random=False, say=say),
             task="classify",
             training=find_recipe("quick"),
-            table=file,
-            force=False,
-            say=say,
+            candidates=find_recipe("quick"),
         )
         off = result["measured_ms"] / target - 1
         say(

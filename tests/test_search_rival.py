@@ -23,6 +23,7 @@ from mobilevision.search.netadapt import random_cuts
 from mobilevision.search.pricing import countable
 from mobilevision.search.rival import with_rival
 from mobilevision.search.session import Brief, Session
+from mobilevision.search.setting import Setting
 from mobilevision.search.space import choose, largest, replay, sample
 from mobilevision.search.spaces import PLANS, find_space, refined, v4_coarse, v4_fine
 from mobilevision.search.trials import search
@@ -61,9 +62,9 @@ def target() -> float:
     return (least + most) / 2
 
 
-def evolved(folder: Path, desk: Desk, exam: Exam | None = EXAM, *, spent: float = 40.0) -> dict[str, Any]:
+def evolved(folder: Path, desk: Desk, *, asked: bool = True, spent: float = 40.0) -> dict[str, Any]:
     """An evolution of twelve networks that took so many seconds, and its rival."""
-    asked = Brief(
+    brief = Brief(
         method="evolution",
         space="v4_coarse_small",
         size=32,
@@ -73,12 +74,13 @@ def evolved(folder: Path, desk: Desk, exam: Exam | None = EXAM, *, spent: float 
         outputs=4,
         numbers={"trials": 12, "together": 1},
     )
-    session = Session(folder, asked, table=None, force=False, say=quiet)
+    session = Session(folder, brief, table=None, force=False, say=quiet)
     judge = Evaluator(folder, EXAM, workers=desk, bill=session.bill, say=quiet)
     result = search(session, judge)
     with session.bill.phase("candidates") as item:
         item.wall_seconds += spent - session.bill.searching()
-    return with_rival(session, result, exam, workers=desk)
+    setting = Setting(folder=folder, workers=desk, against_random=asked, say=quiet)
+    return with_rival(session, result, EXAM, setting=setting)
 
 
 def test_random_search_gets_as_long_as_the_search_and_what_it_found_is_told(tmp_path: Path) -> None:
@@ -117,13 +119,13 @@ def test_a_rival_that_is_asked_again_says_the_same_and_trains_nothing(tmp_path: 
 
 
 def test_random_search_is_left_out_only_where_it_is_asked_and_that_is_told(tmp_path: Path) -> None:
-    facts = evolved(tmp_path, Desk(), exam=None)
+    facts = evolved(tmp_path, Desk(), asked=False)
 
     assert facts["random"] == {"why": "it was not asked for"}
 
 
 def test_a_search_by_trials_tells_what_its_best_quarter_chose(tmp_path: Path) -> None:
-    facts = evolved(tmp_path, Desk(), exam=None)
+    facts = evolved(tmp_path, Desk(), asked=False)
     decisions = facts["liked"]["decisions"]
 
     assert facts["liked"]["by"] == "the choices of the best 3 of 12"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mobilevision.pages.report import report
     from mobilevision.pages.terminal import show
     from mobilevision.run import Run
+    from mobilevision.search import spaces
+    from mobilevision.search.found import search_tunas
     from mobilevision.timing import bench, export
     from mobilevision.train import recipes
     from mobilevision.train.loop import fit
@@ -37,7 +39,9 @@ __all__ = (
     "load",
     "recipes",
     "report",
+    "search_tunas",
     "show",
+    "spaces",
     "walk",
 )
 
@@ -54,11 +58,12 @@ _HOMES = {
     "list_models": "zoo",
     "load": "deploy.load",
     "report": "pages.report",
+    "search_tunas": "search.found",
     "show": "pages.terminal",
     "walk": "cost",
 }
 
-_MODULES = {"recipes": "train.recipes"}  # names that are whole files of values
+_MODULES = {"recipes": "train.recipes", "spaces": "search.spaces"}  # names that are whole files of values
 
 
 def __getattr__(name: str) -> Any:

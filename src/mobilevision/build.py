@@ -1,8 +1,7 @@
 """The whole way in one call, and its steps: check, train, eval, export, prove, time, report."""
 
 import re
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from mobilevision.deploy.formats import SUFFIXES, find_format, find_precision, f
 from mobilevision.deploy.load import load
 from mobilevision.errors import InputError, UsageError
 from mobilevision.files import sha256
+from mobilevision.jobs.telling import Say, tell
 from mobilevision.models import Model, create_model
 from mobilevision.network import Network
 from mobilevision.pages.card import write_card
@@ -31,7 +31,6 @@ from mobilevision.tasks.catalog import check_data, has_splits, headed, make_task
 from mobilevision.tasks.figures import headline
 from mobilevision.tasks.measure import measure
 from mobilevision.timing.exported import timed as with_times
-from mobilevision.train.device import leads
 from mobilevision.train.initial import INITIAL
 from mobilevision.train.loop import fit
 from mobilevision.train.position import Habits
@@ -39,15 +38,6 @@ from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import advice, usual
 
 SHOWN = 5  # files set aside that are named; data.json names all
-
-Say = Callable[[str], None]
-"""Where a step tells what it does, a line at a time."""
-
-
-def tell(line: str) -> None:
-    """Say a line on stderr; of several processes the first does."""
-    if leads():
-        print(line, file=sys.stderr, flush=True)
 
 
 def build(

@@ -23,8 +23,8 @@ def demo(
     serve: Annotated[bool, typer.Option(help="Serve the folder to this machine's browser; end it by Ctrl-C.")] = True,
 ) -> Answer:
     """Run the exported file in a page: drop a picture, use the camera, or pick a sample; nothing leaves the browser."""
-    from mobilevision.build import tell
     from mobilevision.files import size
+    from mobilevision.jobs.telling import tell
     from mobilevision.pages.demo.folder import write_demo
     from mobilevision.pages.demo.serving import address, server
 

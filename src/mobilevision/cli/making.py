@@ -85,10 +85,11 @@ def export(
     max_mb: Annotated[float | None, typer.Option(min=0, help="Megabytes that a file may have at most.")] = None,
 ) -> Answer:
     """Write a run's best weights as files for a phone, each proven against torch in its own runtime, and timed."""
-    from mobilevision.build import tell, timed
+    from mobilevision.build import timed
     from mobilevision.deploy import export as write
     from mobilevision.deploy.exporting import export_each
     from mobilevision.deploy.formats import wanted
+    from mobilevision.jobs.telling import tell
     from mobilevision.run import Run
 
     opened = Run.open(run)

@@ -1,111 +1,78 @@
 """The methods of `mobilevision search`."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mobilevision.cli.answer import Answer
-from mobilevision.cli.options import Device, Distilled, RunFolder, Seed, Source, Task, ThreadCount
+from mobilevision.cli.groups import spread, without
+from mobilevision.cli.options import Distilled, RunFolder, Seed, Source, Task
+from mobilevision.cli.resuming import resumable
 from mobilevision.cli.search_options import (
     AgainstRandom,
-    Batch,
-    Depth,
+    Aim,
+    Budget,
     Epochs,
-    Folder,
-    Force,
-    Macs,
-    Milliseconds,
-    Minutes,
-    Params,
-    Precision,
-    Processes,
-    Ray,
+    Hands,
     Recipe,
-    Reward,
-    Runtime,
-    Size,
-    Space,
-    Steps,
-    Strength,
-    TableFile,
-    Trials,
-    Width,
-    targets,
-    workers,
+    Times,
+    Where,
+    With,
 )
 
 if TYPE_CHECKING:
     from mobilevision.train.recipe import Recipe as Training
 
+Trials = Annotated[int, typer.Option(min=1, help="Networks to try.")]
+Minutes = Annotated[float | None, typer.Option(help="End after so long.")]
+Steps = Annotated[int, typer.Option(min=10, help="Each trains the shared weights once and the policy once.")]
+Batch = Annotated[int, typer.Option(min=2, help="Pictures a step.")]
 
-def trial_verb(method: str, says: str) -> Callable[..., Answer]:
+
+def trial_verb(method: str, says: str, *, aim: Aim = Aim()) -> Callable[..., Answer]:  # noqa: B008  a frozen value
     """The verb of a method that trains every candidate by itself; `says` is its help."""
 
     def verb(
         data: Source,
         *,
-        out: Folder,
-        space: Space = "v4_coarse_small",
-        size: Size = None,
-        width: Width = None,
-        depth: Depth = None,
-        target_ms: Milliseconds = None,
-        target_macs: Macs = None,
-        target_params: Params = None,
-        reward: Reward = "absolute" if method != "mnasnet" else "soft",
-        strength: Strength = None,
+        using: With,
+        where: Where,
+        budget: Budget,
+        aim: Aim = aim,
+        times: Times,
         trials: Trials = 60,
         minutes: Minutes = None,
         recipe: Recipe = "quick",
         epochs: Epochs = 5,
         task: Task = "classify",
-        table: TableFile = None,
-        runtime: Runtime = "litert",
-        precision: Precision = "fp32",
-        threads: ThreadCount = 1,
-        processes: Processes = 1,
-        ray: Ray = None,
-        force: Force = False,
+        hands: Hands,
         seed: Seed = 0,
-        device: Device = "auto",
         against_random: AgainstRandom = True,
     ) -> Answer:
-        from mobilevision.build import tell
         from mobilevision.search.session import Brief
         from mobilevision.search.start import run_trials
 
         brief = Brief(
             method=method,
-            space=space,
-            size=size,
-            width=width,
-            depth=depth,
-            targets=targets(ms=target_ms, macs=target_macs, params=target_params),
-            reward=reward,
-            strength=strength,
-            runtime=runtime,
-            precision=precision,
-            threads=threads,
+            **asdict(where),
+            targets=budget.targets(),
+            **asdict(aim),
+            **asdict(times),
             seed=seed,
-            numbers={"trials": trials, "together": processes},
+            numbers={"trials": trials, "together": hands.processes},
         )
         facts = run_trials(
             data,
             brief,
-            folder=out,
+            setting=using.setting(hands=hands, against_random=against_random),
             task=task,
-            recipe=_candidates(recipe, epochs, size),
-            workers=workers(processes, ray),
-            table=table,
-            force=force,
+            recipe=_candidates(recipe, epochs, where.size),
             minutes=minutes,
-            device=device,
-            against_random=against_random,
-            say=tell,
         )
-        return Answer(facts, _told_search(facts, out))
+        return Answer(facts, _told_search(facts, using.out))
 
     verb.__name__, verb.__doc__ = method, says
     return verb
@@ -117,64 +84,42 @@ def shared_verb(method: str, says: str) -> Callable[..., Answer]:
     def verb(
         data: Source,
         *,
-        out: Folder,
-        space: Space = "v4_coarse_small",
-        size: Size = None,
-        width: Width = None,
-        depth: Depth = None,
-        target_ms: Milliseconds = None,
-        target_macs: Macs = None,
-        target_params: Params = None,
-        reward: Reward = "absolute",
-        strength: Strength = None,
+        using: With,
+        where: Where,
+        budget: Budget,
+        aim: Aim,
+        times: Times,
         steps: Steps = 2000,
         batch: Batch = 32,
-        epochs: Epochs = 5,
         recipe: Recipe = "quick",
+        epochs: Epochs = 5,
         distilled: Distilled = "",
         task: Task = "classify",
-        table: TableFile = None,
-        runtime: Runtime = "litert",
-        precision: Precision = "fp32",
-        threads: ThreadCount = 1,
-        force: Force = False,
         seed: Seed = 0,
-        device: Device = "auto",
         against_random: AgainstRandom = True,
     ) -> Answer:
-        from mobilevision.build import tell
         from mobilevision.search import chains, start
         from mobilevision.search.session import Brief
         from mobilevision.train.recipes import find_recipe
 
         brief = Brief(
             method=method,
-            space=space,
-            size=size,
-            width=width,
-            depth=depth,
-            targets=targets(ms=target_ms, macs=target_macs, params=target_params),
-            reward=reward,
-            strength=strength,
-            runtime=runtime,
-            precision=precision,
-            threads=threads,
+            **asdict(where),
+            targets=budget.targets(),
+            **asdict(aim),
+            **asdict(times),
             seed=seed,
             numbers={"steps": steps} | ({"distilled": distilled} if distilled else {}),
         )
         facts = {"tunas": start.run_shared, "v4": chains.v4}[method](
             data,
             brief,
-            folder=out,
+            setting=using.setting(against_random=against_random),
             task=task,
-            training=find_recipe(recipe).changed({"batch": batch} | ({"size": size} if size else {})),
-            candidates=_candidates(recipe, epochs, size) if against_random else None,
-            table=table,
-            force=force,
-            device=device,
-            say=tell,
+            training=find_recipe(recipe).changed({"batch": batch} | ({"size": where.size} if where.size else {})),
+            candidates=_candidates(recipe, epochs, where.size),
         )
-        return Answer(facts, _told_search(facts, out))
+        return Answer(facts, _told_search(facts, using.out))
 
     verb.__name__, verb.__doc__ = method, says
     return verb
@@ -183,126 +128,100 @@ def shared_verb(method: str, says: str) -> Callable[..., Answer]:
 def netadapt(
     run: RunFolder,
     *,
-    out: Folder,
-    target_ms: Milliseconds = None,
-    target_macs: Macs = None,
-    target_params: Params = None,
+    using: With,
+    budget: Budget,
+    times: Times,
     prefer: Annotated[str, typer.Option(help="ratio (MobileNetV3) or accuracy (NetAdapt's paper).")] = "ratio",
     saving: Annotated[float, typer.Option(help="Share of the cost that a step saves at least.")] = 0.01,
     decay: Annotated[float, typer.Option(help="By which that is multiplied at every step.")] = 1.0,
     recipe: Recipe = "quick",
     short: Annotated[int, typer.Option(min=1, help="Passes over the pictures for each proposal.")] = 1,
     long: Annotated[int, typer.Option(min=0, help="Passes for the last network; 0 leaves it as it was tuned.")] = 6,
-    table: TableFile = None,
-    runtime: Runtime = "litert",
-    precision: Precision = "fp32",
-    threads: ThreadCount = 1,
-    processes: Processes = 1,
-    ray: Ray = None,
-    force: Force = False,
-    device: Device = "auto",
+    hands: Hands,
     against_random: AgainstRandom = True,
 ) -> Answer:
     """NetAdapt: cut a trained run step by step to any budget; its weights are inherited and tuned."""
-    from mobilevision.build import tell
-    from mobilevision.search.adapting import adapt
+    from mobilevision.search.adapting import Cutting, adapt
     from mobilevision.train.recipes import find_recipe
 
+    numbers = find_recipe(recipe)
     facts = adapt(
         run,
-        folder=out,
-        targets=targets(ms=target_ms, macs=target_macs, params=target_params),
-        conditions={"runtime": runtime, "precision": precision, "threads": threads},
-        short=find_recipe(recipe).changed({"epochs": short}),
-        long=find_recipe(recipe).changed({"epochs": long}) if long else None,
-        workers=workers(processes, ray),
-        prefer=prefer,
-        saving=saving,
-        decay=decay,
-        table=table,
-        force=force,
-        device=device,
-        against_random=against_random,
-        say=tell,
+        setting=using.setting(hands=hands, against_random=against_random),
+        targets=budget.targets(),
+        conditions=asdict(times),
+        cutting=Cutting(
+            short=numbers.changed({"epochs": short}),
+            long=numbers.changed({"epochs": long}) if long else None,
+            prefer=prefer,
+            saving=saving,
+            decay=decay,
+        ),
     )
-    return Answer(facts, _told_search(facts, out))
+    return Answer(facts, _told_search(facts, using.out))
 
 
 def v3(
     data: Source,
     *,
-    out: Folder,
-    space: Space = "mnasnet",
-    size: Size = None,
-    width: Width = None,
-    depth: Depth = None,
-    target_ms: Milliseconds = None,
-    target_macs: Macs = None,
+    using: With,
+    where: Where = Where(space="mnasnet"),  # noqa: B008  a frozen value
+    budget: Budget,
+    times: Times,
     above: Annotated[float, typer.Option(help="Share by which the seed may cost more than the target.")] = 0.15,
     trials: Trials = 60,
-    epochs: Epochs = 5,
     recipe: Recipe = "quick",
+    epochs: Epochs = 5,
     task: Task = "classify",
-    table: TableFile = None,
-    runtime: Runtime = "litert",
-    precision: Precision = "fp32",
-    threads: ThreadCount = 1,
-    processes: Processes = 1,
-    ray: Ray = None,
-    force: Force = False,
+    hands: Hands,
     seed: Seed = 0,
-    device: Device = "auto",
     against_random: AgainstRandom = True,
 ) -> Answer:
     """As MobileNetV3 was found: MnasNet's controller looks for a seed, NetAdapt cuts it to the target."""
-    from mobilevision.build import tell
     from mobilevision.search import chains
     from mobilevision.search.session import Brief
     from mobilevision.train.recipes import find_recipe
 
     brief = Brief(
         method="v3",
-        space=space,
-        size=size,
-        width=width,
-        depth=depth,
-        targets=targets(ms=target_ms, macs=target_macs),
+        **asdict(where),
+        targets=budget.targets(),
         reward="soft",
-        runtime=runtime,
-        precision=precision,
-        threads=threads,
+        **asdict(times),
         seed=seed,
-        numbers={"trials": trials, "together": processes},
+        numbers={"trials": trials, "together": hands.processes},
     )
-    training = find_recipe(recipe).changed({"size": size} if size else {})
+    training = find_recipe(recipe).changed({"size": where.size} if where.size else {})
     facts = chains.v3(
         data,
         brief,
-        folder=out,
+        setting=using.setting(hands=hands, against_random=against_random),
         task=task,
         candidates=training.changed({"epochs": epochs}),
         training=training,
-        workers=workers(processes, ray),
         above=above,
-        table=table,
-        force=force,
-        device=device,
-        against_random=against_random,
-        say=tell,
     )
-    return Answer(facts, _told_search(facts, out))
+    return Answer(facts, _told_search(facts, using.out))
 
 
-SEARCHES: dict[str, Callable[..., Answer]] = {
-    "random": trial_verb("random", "Try networks drawn at random near the target: what every search has to beat."),
+METHODS: dict[str, Callable[..., Answer]] = {
+    "random": without(
+        "against_random",
+        trial_verb("random", "Try networks drawn at random near the target: what every search has to beat."),
+    ),
     "evolution": trial_verb("evolution", "Regularized evolution: change the best of a few, let the oldest die."),
-    "mnasnet": trial_verb("mnasnet", "MnasNet: a recurrent controller learns from trained and measured candidates."),
+    "mnasnet": trial_verb(
+        "mnasnet",
+        "MnasNet: a recurrent controller learns from trained and measured candidates.",
+        aim=Aim(reward="soft"),
+    ),
     "tunas": shared_verb("tunas", "TuNAS: shared weights and a policy learn which network is best for a price."),
     "netadapt": netadapt,
     "v3": v3,
     "v4": shared_verb("v4", "As MobileNetV4 was found: TuNAS for widths, then for filters; and training."),
     "nsga2": trial_verb("nsga2", "NSGA-II: a whole front of accuracy against costs."),
 }
+SEARCHES = {name: resumable(spread(verb)) for name, verb in METHODS.items()}
 
 
 def _candidates(recipe: str, epochs: int, size: int | None) -> "Training":

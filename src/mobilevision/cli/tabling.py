@@ -11,11 +11,10 @@ from mobilevision.cli.options import Task, ThreadCount, words
 from mobilevision.cli.search_options import (
     Depth,
     Force,
-    Outputs,
     Precision,
     Runtime,
     Size,
-    TableFile,
+    Table,
     Width,
 )
 from mobilevision.errors import UsageError
@@ -30,7 +29,7 @@ def table(
     runtime: Runtime = "litert",
     precision: Precision = "fp32",
     threads: ThreadCount = 1,
-    outputs: Outputs = 1000,
+    outputs: Annotated[int, typer.Option(min=1, help="Classes of the heads.")] = 1000,
     most: Annotated[int, typer.Option(min=1, help="Rows to time at most; searches time others as they meet them.")] = (
         2000
     ),
@@ -39,7 +38,7 @@ def table(
     force: Force = False,
 ) -> Answer:
     """Time every block of a space on every shape once in the real runtime; stopped, it goes on where it was."""
-    from mobilevision.build import tell
+    from mobilevision.jobs.telling import tell
     from mobilevision.search.spaces import find_space
     from mobilevision.search.tabulate import tabulate
     from mobilevision.timing.table import Conditions
@@ -64,11 +63,11 @@ def suggest(
     widths: Annotated[str, typer.Option(help="Widths beside the published ones, separated by commas.")] = "",
     most: Annotated[int, typer.Option(min=1, help="Networks to time: the most accurate that may fit.")] = 12,
     measure: Annotated[int, typer.Option(min=0, help="Of the first, how many to measure as a whole.")] = 3,
-    table: TableFile = None,
+    table: Table = None,
     force: Force = False,
 ) -> Answer:
     """Rank the published networks for a budget by times measured here, without a search."""
-    from mobilevision.build import tell
+    from mobilevision.jobs.telling import tell
     from mobilevision.search.bill import Bill
     from mobilevision.search.pricing import Latency
     from mobilevision.search.suggest import candidates

@@ -28,6 +28,7 @@ from mobilevision.cli.options import (
     words,
 )
 from mobilevision.cli.recipes import asked_recipe, changed
+from mobilevision.cli.resuming import refuse_unheeded
 from mobilevision.cli.sources import network_named
 from mobilevision.cli.words import told_run
 from mobilevision.errors import UsageError
@@ -84,12 +85,12 @@ def train(
     from mobilevision.build import summary
     from mobilevision.build import train as go
     from mobilevision.compress.feeding import Feeding
-    from mobilevision.train.device import leads
+    from mobilevision.jobs.telling import leads
     from mobilevision.train.position import Habits
 
     habits = Habits(minutes=minutes, log=words(log))
     if resume is not None:
-        _refuse(context)
+        refuse_unheeded(context, GOING_ON)
         run = _resumed(resume, data, epochs=epochs, device=device, precision=precision, workers=workers, habits=habits)
     elif qat is not None:
         run = _rounded(qat, out, recipe, changes, epochs=epochs, batch=batch, device=device, workers=workers)
@@ -128,19 +129,6 @@ def train(
         raise typer.Exit
     facts = summary(run)
     return Answer(facts, told_run(facts))
-
-
-def _refuse(context: typer.Context) -> None:
-    """Refuse what a run that goes on would not heed.
-
-    Raises:
-        UsageError: with the first such option.
-    """
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        if name not in GOING_ON and source is not None and source.name == "COMMANDLINE":
-            option = {"changes": "set"}.get(name, name.replace("_", "-"))
-            raise UsageError(f"--resume goes on as the run was begun, so --{option} would not be heeded; leave it out")
 
 
 def _resumed(

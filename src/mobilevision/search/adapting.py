@@ -20,11 +20,12 @@ from mobilevision.network import Network
 from mobilevision.run import Run
 from mobilevision.search.bill import Bill
 from mobilevision.search.candidate import known_data, make_exam
-from mobilevision.search.evaluate import Evaluator, Exam, Say, Verdict
+from mobilevision.search.evaluate import Evaluator, Exam, Verdict
 from mobilevision.search.inherit import inherit
 from mobilevision.search.netadapt import Step, by_accuracy, by_ratio, known, netadapt, random_cuts
 from mobilevision.search.rival import FOLDER, UNASKED
 from mobilevision.search.session import Brief, Session
+from mobilevision.search.setting import Setting
 from mobilevision.tasks.catalog import read_task
 from mobilevision.train.loop import fit
 from mobilevision.train.recipe import Recipe
@@ -56,6 +57,30 @@ class Tuning(Exam):
     def tuned(self, arch: Arch) -> Path:
         """Where the tuned weights are."""
         return self.shelf / f"{arch.digest}.tuned.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cutting:
+    """How NetAdapt cuts.
+
+    Attributes:
+        short: how every proposal is tuned.
+        long: how the last network is trained; None leaves it as it was tuned.
+        prefer: "ratio" takes what loses least accuracy for the cost it saves, "accuracy" what is most accurate.
+        saving: share of the run's cost that the first step saves at least.
+        decay: by how much that is multiplied at every step.
+    """
+
+    short: Recipe
+    long: Recipe | None
+    prefer: str = "ratio"
+    saving: float = 0.01
+    decay: float = 1.0
+
+    def facts(self) -> dict[str, Any]:
+        """As plain JSON."""
+        told = {"saving": self.saving, "decay": self.decay, "prefer": self.prefer}
+        return told | {"short": self.short.facts(), "long": self.long.facts() if self.long else None}
 
 
 class Tuner:
@@ -104,78 +129,57 @@ class Tuner:
 
 
 def adapt(
-    run: str | Path,
-    *,
-    folder: Path,
-    targets: dict[str, float],
-    conditions: dict[str, Any],
-    short: Recipe,
-    long: Recipe | None,
-    workers: Workers,
-    prefer: str = "ratio",
-    saving: float = 0.01,
-    decay: float = 1.0,
-    table: Path | None = None,
-    force: bool = False,
-    device: str = "auto",
-    against_random: bool = True,
-    say: Say,
+    run: str | Path, *, setting: Setting, targets: dict[str, float], conditions: dict[str, Any], cutting: Cutting
 ) -> dict[str, Any]:
     """Cut a trained run to a budget, in a folder; the same folder goes on with a search that was stopped.
 
     Args:
         run: what is cut.
-        folder: of the search.
+        setting: what the search is done with; a last training goes into the run `run` in its folder.
         targets: the budget: one cost by its name.
         conditions: "runtime", "precision" and "threads" of the times.
-        short: how every proposal is tuned.
-        long: how the last network is trained, into the run `folder/run`; None leaves it as it was tuned.
-        workers: what tunes.
-        prefer: "ratio" takes what loses least accuracy for the cost it saves, "accuracy" what is most accurate.
-        saving: share of the run's cost that the first step saves at least.
-        decay: by how much that is multiplied at every step.
-        table: times of rows; None takes one in the folder, which fills itself.
-        force: take a table from elsewhere.
-        device: where networks are tuned.
-        against_random: whether cuts at random get the same time afterwards.
-        say: told how far it is.
+        cutting: how it is cut.
 
     Raises:
         UsageError: if the budget cannot be met, or is met already.
         InputError: if the run's data is not what it was.
     """
-    if len(targets) != 1 or prefer not in PREFERENCES:
-        raise UsageError(f"NetAdapt takes one budget and prefers ratio or accuracy, not {list(targets)} and {prefer!r}")
+    if len(targets) != 1 or cutting.prefer not in PREFERENCES:
+        raise UsageError(
+            f"NetAdapt takes one budget and prefers ratio or accuracy, not {list(targets)} and {cutting.prefer!r}"
+        )
     start = Run.open(run)
     network = at_its_size(start)
-    seed, facts = start.read("environment")["seed"], start.read("data")
-    data = known_data(start.read("task")["task"], facts["source"], digest=facts["digest"], seed=seed)
-    exam = make_exam(data, task=start.read("task")["task"], recipe=short, seed=seed, device=device)
+    seed, facts, task = start.read("environment")["seed"], start.read("data"), start.read("task")["task"]
+    data = known_data(task, facts["source"], digest=facts["digest"], seed=seed)
+    exam = make_exam(data, task=task, recipe=cutting.short, seed=seed, device=setting.device)
     brief = Brief(
         method="netadapt",
         space=start.arch.name,
         targets=targets,
         outputs=network.outputs,
         seed=seed,
-        numbers={"weights": sha256(start.best), "saving": saving, "decay": decay, "prefer": prefer}
-        | {"short": short.facts(), "long": long.facts() if long else None},
+        numbers={"weights": sha256(start.best)} | cutting.facts(),
         **conditions,
     )
+    folder = setting.folder
     with locked(folder):
-        session = Session(folder, brief, space=lambda pick: network.arch, table=table, force=force, say=say)
-        last = _steps(session, Tuner(session, exam, workers=workers), network)
+        session = Session(
+            folder, brief, space=lambda pick: network.arch, table=setting.table, force=setting.force, say=setting.say
+        )
+        last = _steps(session, Tuner(session, exam, workers=setting.workers), network)
         save_weights(last.network, folder / "weights.safetensors", {"accuracy": last.accuracy})
         accuracy = last.accuracy
-        if long:
+        if cutting.long:
             with session.bill.phase("long training"):
-                made = fit(last.network, data, recipe=long, to=folder / "run", seed=seed, device=device)
+                made = fit(last.network, data, recipe=cutting.long, to=folder / "run", seed=seed, device=setting.device)
                 accuracy = made.read("metrics")[goal(made)]
         lines = read_json_lines(folder / STEPS)
         told = [{name: line[name] for name in ("step", "accuracy", "cost", "tried", "part")} for line in lines]
         result = session.finish(last.network.arch, accuracy=accuracy, steps=told)
-        rival = _at_random(session, network, last, exam, workers=workers) if against_random else UNASKED
-        result = session.tell(result, random=rival)
-        return result | {"words": session.bill.words()}
+        asked = setting.against_random
+        rival = _at_random(session, network, last, exam, workers=setting.workers) if asked else UNASKED
+        return session.tell(result, random=rival) | {"words": session.bill.words()}
 
 
 def _at_random(session: Session, network: Network, last: Step, exam: Exam, *, workers: Workers) -> dict[str, Any]:

@@ -12,14 +12,14 @@ import torch
 from mobilevision.architecture import Arch
 from mobilevision.errors import UsageError
 from mobilevision.files import write_json, write_text
-from mobilevision.jobs import Local, Workers
+from mobilevision.jobs import Local
 from mobilevision.network import Network
-from mobilevision.search.adapting import adapt, goal
+from mobilevision.search.adapting import Cutting, adapt, goal
 from mobilevision.search.bill import Bill, Item
 from mobilevision.search.candidate import make_exam
-from mobilevision.search.evaluate import Say
 from mobilevision.search.rival import UNASKED, random_rival
 from mobilevision.search.session import Brief
+from mobilevision.search.setting import Setting
 from mobilevision.search.space import Pick, Space
 from mobilevision.search.spaces import PLANS, Plan, refined, v4_coarse, v4_fine
 from mobilevision.search.start import run_shared, run_trials
@@ -35,53 +35,33 @@ def v3(
     data: str,
     brief: Brief,
     *,
-    folder: Path,
+    setting: Setting,
     task: str,
     candidates: Recipe,
     training: Recipe,
-    workers: Workers,
     above: float,
-    table: Path | None,
-    force: bool,
-    device: str,
-    against_random: bool = True,
-    say: Say,
 ) -> dict[str, Any]:
     """MnasNet's controller finds a seed, NetAdapt cuts it to the budget (arXiv:1905.02244, section 4).
 
     Args:
         data: where the pictures are.
         brief: what is asked; the first target is the budget.
-        folder: of the chain: `seed` is the first search, `trained` its network trained, `adapted` the second search.
+        setting: of the chain; in its folder, `seed` is the first search, `trained` its network trained, `adapted` the
+            second search.
         task: what the networks are asked to do.
         candidates: how candidates and proposals are trained.
         training: how the seed and the last network are trained.
-        workers: what trains candidates and proposals.
         above: by which share the seed may cost more than the budget.
-        table: times of rows.
-        force: take a table from elsewhere.
-        device: where networks are trained.
-        against_random: whether random search gets the same time afterwards.
-        say: told how far it is.
     """
+    say, folder = setting.say, setting.folder
     name, budget = next(iter(brief.targets.items()))
     larger = replace(brief, method="mnasnet", targets={**brief.targets, name: (1 + above) * budget})
-    given: dict[str, Any] = {"table": table, "force": force, "device": device, "say": say}
     say("first, MnasNet's controller looks for a seed")
-    first = run_trials(
-        data,
-        larger,
-        folder=folder / "seed",
-        task=task,
-        recipe=candidates,
-        workers=workers,
-        minutes=None,
-        against_random=False,
-        **given,
-    )
+    first = run_trials(data, larger, setting=setting.part("seed"), task=task, recipe=candidates)
     say(f"then {first['name']} is trained")
-    found = Arch.from_json((folder / "seed" / "arch.json").read_text(encoding="utf-8"))
-    trained(found, data, task=task, recipe=training, to=folder / "trained", seed=brief.seed, device=device)
+    found = _found(folder / "seed")
+    seed, device = brief.seed, setting.device
+    trained(found, data, task=task, recipe=training, to=folder / "trained", seed=seed, device=device)
     if first["costs"][name] <= budget:
         raise UsageError(
             f"the seed has {first['costs'][name]:.4g} {name}, no more than the budget; raise --above, or take it as "
@@ -90,101 +70,50 @@ def v3(
     say("and NetAdapt cuts it to the budget")
     last = adapt(
         folder / "trained",
-        folder=folder / "adapted",
+        setting=setting.part("adapted"),
         targets={name: budget},
         conditions={"runtime": brief.runtime, "precision": brief.precision, "threads": brief.threads},
-        short=candidates.changed({"epochs": 1}),
-        long=training,
-        workers=workers,
-        against_random=False,
-        **given,
+        cutting=Cutting(short=candidates.changed({"epochs": 1}), long=training),
     )
     parts = ("seed", "adapted")
-    rival = _rival(
-        folder,
-        brief,
-        data,
-        parts,
-        task=task,
-        recipe=candidates if against_random else None,
-        workers=workers,
-        table=table,
-        device=device,
-        say=say,
-    )
+    rival = _rival(data, brief, parts, setting=setting, task=task, recipe=candidates)
     return concluded(folder, last | {"method": brief.method, "random": rival}, parts)
 
 
-def v4(
-    data: str,
-    brief: Brief,
-    *,
-    folder: Path,
-    task: str,
-    training: Recipe,
-    candidates: Recipe | None,
-    table: Path | None,
-    force: bool,
-    device: str,
-    say: Say,
-) -> dict[str, Any]:
+def v4(data: str, brief: Brief, *, setting: Setting, task: str, training: Recipe, candidates: Recipe) -> dict[str, Any]:
     """TuNAS in two stages, widths and then depthwise filters with attention, and retraining (arXiv:2404.10518, 6.1).
 
     Args:
         data: where the pictures are.
         brief: what is asked; its space is one of the coarse ones, whose plan tells where attention may stand.
-        folder: of the chain: `coarse` and `fine` are the searches, `trained` is the network found, trained.
+        setting: of the chain; in its folder, `coarse` and `fine` are the searches, `trained` is the network found,
+            trained.
         task: what the networks are asked to do.
         training: how the network found is trained; its batch and augmentation are the searches' too.
-        candidates: how the network found and those of random search, which gets the same time afterwards, are trained
-            to be compared; None leaves random search out.
-        table: times of rows.
-        force: take a table from elsewhere.
-        device: where networks are trained.
-        say: told how far it is.
+        candidates: how the network found and those of random search are trained, where these are compared.
 
     Raises:
         UsageError: if the space is not a coarse one.
     """
-    last = two_stages(
-        data,
-        brief,
-        folder=folder,
-        task=task,
-        training=training,
-        candidates=candidates,
-        table=table,
-        force=force,
-        device=device,
-        say=say,
-    )
-    found = Arch.from_json((folder / "arch.json").read_text(encoding="utf-8"))
-    say(f"and {last['name']} is trained from nothing")
-    accuracy = trained(found, data, task=task, recipe=training, to=folder / "trained", seed=brief.seed, device=device)
+    last = two_stages(data, brief, setting=setting, task=task, training=training, candidates=candidates)
+    folder, seed, device = setting.folder, brief.seed, setting.device
+    setting.say(f"and {last['name']} is trained from nothing")
+    to = folder / "trained"
+    accuracy = trained(_found(folder), data, task=task, recipe=training, to=to, seed=seed, device=device)
     return concluded(folder, last | {"shared_accuracy": last["accuracy"], "accuracy": accuracy}, STAGES)
 
 
 def two_stages(
-    data: str,
-    brief: Brief,
-    *,
-    folder: Path,
-    task: str,
-    training: Recipe,
-    candidates: Recipe | None,
-    table: Path | None,
-    force: bool,
-    device: str,
-    say: Say,
+    data: str, brief: Brief, *, setting: Setting, task: str, training: Recipe, candidates: Recipe
 ) -> dict[str, Any]:
     """The two searches of `v4`, and random search; arguments and errors are those of `v4`."""
     plan = PLANS.get(brief.space.removeprefix(COARSE))
     if plan is None or not brief.space.startswith(COARSE):
         raise UsageError(f"{brief.space} has no second stage; choose from {', '.join(COARSE + name for name in PLANS)}")
-    given: dict[str, Any] = {"task": task, "training": training, "table": table, "force": force, "say": say}
-    say("first, the widths")
-    first = run_shared(data, replace(brief, method="tunas"), folder=folder / "coarse", **given)
-    coarse = Arch.from_json((folder / "coarse" / "arch.json").read_text(encoding="utf-8"))
+    given: dict[str, Any] = {"task": task, "training": training, "candidates": candidates}
+    setting.say("first, the widths")
+    first = run_shared(data, replace(brief, method="tunas"), setting=setting.part("coarse"), **given)
+    coarse = _found(setting.folder / "coarse")
     second = replace(
         brief,
         method="tunas",
@@ -194,23 +123,13 @@ def two_stages(
         depth=None,
         numbers={**brief.numbers, "refines": first["digest"]},
     )
-    say(f"then, with the widths of {first['name']}, the filters")
+    setting.say(f"then, with the widths of {first['name']}, the filters")
     space = partial(v4_fine, plan=refined(coarse, plan), size=coarse.size)
-    last = run_shared(data, second, folder=folder / "fine", space=space, **given)
-    rival = _rival(
-        folder,
-        brief,
-        data,
-        STAGES,
-        task=task,
-        recipe=candidates,
-        workers=Local(1),
-        space=partial(both_stages, plan=plan, size=brief.size, width=brief.width or 1.0, depth=brief.depth),
-        table=table,
-        device=device,
-        say=say,
-    )
-    return concluded(folder, last | {"method": brief.method, "random": rival}, STAGES)
+    last = run_shared(data, second, setting=setting.part("fine"), space=space, **given)
+    whole = partial(both_stages, plan=plan, size=brief.size, width=brief.width or 1.0, depth=brief.depth)
+    alone = replace(setting, workers=Local(1))
+    rival = _rival(data, brief, STAGES, setting=alone, task=task, recipe=candidates, space=whole)
+    return concluded(setting.folder, last | {"method": brief.method, "random": rival}, STAGES)
 
 
 def both_stages(pick: Pick, *, plan: Plan, size: int | None, width: float, depth: int | None) -> Arch:
@@ -219,34 +138,32 @@ def both_stages(pick: Pick, *, plan: Plan, size: int | None, width: float, depth
     return v4_fine(pick, plan=refined(coarse, plan), size=coarse.size)
 
 
+def _found(folder: Path) -> Arch:
+    """The network that a search has left in its folder."""
+    return Arch.from_json((folder / "arch.json").read_text(encoding="utf-8"))
+
+
 def _rival(
-    folder: Path,
-    brief: Brief,
     data: str,
+    brief: Brief,
     searches: tuple[str, ...],
     *,
+    setting: Setting,
     task: str,
-    recipe: Recipe | None,
-    workers: Workers,
-    table: Path | None,
-    device: str,
-    say: Say,
+    recipe: Recipe,
     space: Space | None = None,
 ) -> dict[str, Any]:
-    """What random search finds in the time of a chain's searches; it is not asked without a recipe for candidates."""
-    if recipe is None:
+    """What random search finds in the time of a chain's searches, if the setting asks for it."""
+    if not setting.against_random:
         return UNASKED
-    found = check_data(task, data, seed=brief.seed)
+    found, last = check_data(task, data, seed=brief.seed), setting.folder / searches[-1]
     return random_rival(
-        folder,
         replace(brief, outputs=len(found.labels)),
-        make_exam(found, task=task, recipe=recipe, seed=brief.seed, device=device),
-        seconds=sum(Bill(folder / name / "bill.jsonl").searching() for name in searches),
-        found=Arch.from_json((folder / searches[-1] / "arch.json").read_text(encoding="utf-8")),
-        workers=workers,
-        say=say,
+        make_exam(found, task=task, recipe=recipe, seed=brief.seed, device=setting.device),
+        setting=replace(setting, table=setting.table or last / "table.jsonl"),
+        seconds=sum(Bill(setting.folder / name / "bill.jsonl").searching() for name in searches),
+        found=_found(last),
         space=space,
-        table=table or folder / searches[-1] / "table.jsonl",
     )
 
 

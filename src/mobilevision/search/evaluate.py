@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,12 +13,10 @@ from mobilevision.architecture import Arch, plain
 from mobilevision.errors import MobilevisionError
 from mobilevision.files import append_json, read_json_lines
 from mobilevision.jobs import Done, Workers
+from mobilevision.jobs.telling import Say
 from mobilevision.search.bill import Bill
 
 TRIALS = "trials.jsonl"
-
-Say = Callable[[str], None]
-"""Where a search tells how far it is, a line at a time."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mobilevision.architecture import Arch
 from mobilevision.cost import FLOAT_BYTES, Key, Table, latency, macs, params, roofline, walk
 from mobilevision.errors import UsageError
+from mobilevision.jobs.telling import Say
 from mobilevision.search.bill import Bill
 from mobilevision.search.space import Choices, Space, choose, nearby
 from mobilevision.timing.table import TimedTable
@@ -15,7 +16,6 @@ from mobilevision.timing.table_fill import fill, fit
 from mobilevision.timing.table_line import Line, fitted
 
 Price = Callable[[Arch], float]
-Say = Callable[[str], None]
 
 
 class Latency:

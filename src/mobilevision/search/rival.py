@@ -7,14 +7,14 @@ random/     in the folder of the search: a search of its own, with its bill and 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from mobilevision.architecture import Arch
 from mobilevision.errors import UsageError
-from mobilevision.jobs import Local, Workers
-from mobilevision.search.evaluate import Evaluator, Exam, Say
+from mobilevision.jobs import Local
+from mobilevision.search.evaluate import Evaluator, Exam
 from mobilevision.search.session import Brief, Session
+from mobilevision.search.setting import Setting
 from mobilevision.search.space import Space
 from mobilevision.search.trials import search
 
@@ -40,42 +40,30 @@ UNASKED = {"why": "it was not asked for"}
 """What a report says where random search was not asked."""
 
 
-def with_rival(session: Session, result: dict[str, Any], exam: Exam | None, *, workers: Workers) -> dict[str, Any]:
-    """The result of a search, with what random search found in the same time.
+def with_rival(session: Session, result: dict[str, Any], exam: Exam, *, setting: Setting) -> dict[str, Any]:
+    """The result of a search, with what random search found in the same time, if the setting asks for it.
 
     Args:
         session: that has finished.
         result: of it.
-        exam: how candidates are trained and judged; None leaves random search out.
-        workers: what trains them.
+        exam: how candidates are trained and judged.
+        setting: of the search.
     """
-    if exam is None:
+    if not setting.against_random:
         return session.tell(result, random=UNASKED)
     found = random_rival(
-        session.folder,
         session.brief,
         exam,
+        setting=replace(setting, table=session.latency.timed.path if session.latency else None),
         seconds=session.bill.searching(),
         found=Arch.from_json((session.folder / "arch.json").read_text(encoding="utf-8")),
-        workers=workers,
-        say=session.say,
         space=session.space,
-        table=session.latency.timed.path if session.latency else None,
     )
     return session.tell(result, random=found)
 
 
 def random_rival(
-    folder: Path,
-    brief: Brief,
-    exam: Exam,
-    *,
-    seconds: float,
-    found: Arch,
-    workers: Workers,
-    say: Say,
-    space: Space | None = None,
-    table: Path | None = None,
+    brief: Brief, exam: Exam, *, setting: Setting, seconds: float, found: Arch, space: Space | None = None
 ) -> dict[str, Any]:
     """What random search finds with the same pictures, targets and table in so many seconds, as plain JSON.
 
@@ -83,21 +71,19 @@ def random_rival(
     it was already. Times of rows and networks are charged to neither: both take them from one table.
 
     Args:
-        folder: of the search; its rival's is inside.
         brief: what the search was asked for.
         exam: how candidates are trained and judged.
+        setting: of the search; its rival's folder is inside.
         seconds: of wall time that the search took.
         found: what it found.
-        workers: what trains candidates.
-        say: told how far it is.
         space: where to look; None takes the one that the brief names.
-        table: times of rows; None takes one in the rival's folder, which fills itself.
     """
-    say(f"and random search gets the same {seconds:.0f} s (--no-random turns it off)")
+    setting.say(f"and random search gets the same {seconds:.0f} s (--no-random turns it off)")
+    workers = setting.workers
     together = workers.processes if isinstance(workers, Local) else 1
     asked = replace(brief, method="random", numbers={"trials": ENDLESS, "together": together})
-    session = Session(folder / FOLDER, asked, space=space, table=table, force=True, say=say)
-    evaluator = Evaluator(folder, exam, workers=workers, bill=session.bill, say=say)
+    session = Session(setting.folder / FOLDER, asked, space=space, table=setting.table, force=True, say=setting.say)
+    evaluator = Evaluator(setting.folder, exam, workers=workers, bill=session.bill, say=setting.say)
     try:
         result = search(session, evaluator, seconds=seconds)
     except UsageError as error:

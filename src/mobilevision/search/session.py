@@ -17,8 +17,9 @@ from typing import Any
 from mobilevision.architecture import Arch
 from mobilevision.errors import UsageError, nearest
 from mobilevision.files import write_json, write_text
+from mobilevision.jobs.telling import Say
 from mobilevision.search.bill import Bill
-from mobilevision.search.pricing import Latency, Say, Target, check_targets, countable
+from mobilevision.search.pricing import Latency, Target, check_targets, countable
 from mobilevision.search.reward import Absolute, Hard, Reward, Soft
 from mobilevision.search.space import Space, sample
 from mobilevision.search.space_rows import rows

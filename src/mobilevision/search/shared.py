@@ -182,7 +182,11 @@ def restore_(search: Tunas, folder: Path) -> None:
 
 @torch.no_grad()
 def shared_accuracy(supernet: Supernet, arch: Arch, batches: DataLoader[Any]) -> float:
-    """The share of pictures that a network with shared weights names right, by the statistics of each batch."""
+    """The share of pictures that a network with shared weights names right, by the statistics of each batch.
+
+    Which pictures share a batch follows from the epoch, so that is the first, wherever a search was stopped.
+    """
+    batches.dataset.set_epoch(0)  # type: ignore[attr-defined]  # our own Pictures, for torch any Dataset
     right = [(accuracy(supernet(pictures, arch), targets), len(targets)) for pictures, targets in batches]
     return sum(share * count for share, count in right) / sum(count for _, count in right)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+from mobilevision.data.dataset import Data
 from mobilevision.files import locked
-from mobilevision.jobs import Local, Workers
+from mobilevision.jobs import Local
 from mobilevision.search.candidate import make_exam
-from mobilevision.search.evaluate import Evaluator, Say
+from mobilevision.search.evaluate import Evaluator
 from mobilevision.search.rival import with_rival
 from mobilevision.search.session import Brief, Session
+from mobilevision.search.setting import Setting
 from mobilevision.search.shared import make_pictures, make_recipe, run_tunas
 from mobilevision.search.space import Space, largest
 from mobilevision.search.trials import search, search_front
@@ -20,55 +21,35 @@ from mobilevision.train.recipe import Recipe as Training
 
 
 def run_trials(
-    data: str,
-    brief: Brief,
-    *,
-    folder: Path,
-    task: str,
-    recipe: Training,
-    workers: Workers,
-    table: Path | None,
-    force: bool,
-    minutes: float | None,
-    device: str,
-    against_random: bool = True,
-    say: Say,
+    data: str, brief: Brief, *, setting: Setting, task: str, recipe: Training, minutes: float | None = None
 ) -> dict[str, Any]:
     """Search by trained candidates, in a folder; the same folder goes on with a search that was stopped.
 
     Args:
         data: where the pictures are; candidates are judged by validation pictures, never by test pictures.
         brief: what is asked; its outputs follow from the data.
-        folder: of the search.
+        setting: what the search is done with.
         task: what the networks are asked to do.
         recipe: how candidates are trained.
-        workers: what trains them.
-        table: times of rows; None takes one in the folder, which fills itself.
-        force: take a table from elsewhere.
         minutes: end after so long.
-        device: where candidates are trained.
-        against_random: whether random search gets the same time afterwards.
-        say: told how far it is.
 
     Raises:
         UsageError: if the folder is in use or holds another search, or no network can meet a target.
         InputError: if there is nothing to train on, or the table is from elsewhere.
     """
     found = check_data(task, data, seed=brief.seed)
-    numbers = {**brief.numbers, "training": recipe.facts(), "data": found.source, "digest": found.digest}
-    asked = replace(brief, outputs=len(found.labels), numbers=numbers)
+    workers = setting.workers
     processes = workers.processes if isinstance(workers, Local) else 1
-    exam = make_exam(found, task=task, recipe=recipe, seed=brief.seed, device=device, processes=processes)
-    with locked(folder):
-        session = Session(folder, asked, table=table, force=force, say=say)
-        session.check()
-        evaluator = Evaluator(folder, exam, workers=workers, bill=session.bill, say=say)
+    exam = make_exam(found, task=task, recipe=recipe, seed=brief.seed, device=setting.device, processes=processes)
+    with locked(setting.folder):
+        session = begun(found, brief, setting=setting, training=recipe)
+        evaluator = Evaluator(setting.folder, exam, workers=workers, bill=session.bill, say=setting.say)
         if brief.method == "nsga2":
             facts = search_front(session, evaluator)
         else:
             facts = search(session, evaluator, minutes=minutes)
         if brief.method != "random":
-            facts = with_rival(session, facts, exam if against_random else None, workers=workers)
+            facts = with_rival(session, facts, exam, setting=setting)
         return facts | {"words": session.bill.words()}
 
 
@@ -76,15 +57,11 @@ def run_shared(
     data: str,
     brief: Brief,
     *,
-    folder: Path,
+    setting: Setting,
     task: str,
     training: Training,
-    table: Path | None,
-    force: bool,
-    say: Say,
+    candidates: Training,
     space: Space | None = None,
-    candidates: Training | None = None,
-    device: str = "auto",
 ) -> dict[str, Any]:
     """Search with shared weights, in a folder; the same folder goes on with a search that was stopped.
 
@@ -92,31 +69,32 @@ def run_shared(
         data: where the pictures are; weights learn on the training pictures, the policy on the validation pictures.
         brief: what is asked; `numbers["steps"]` is the length, `numbers["distilled"]`, if it is there, names replicas
             that the weights learn from; its outputs follow from the data.
-        folder: of the search.
+        setting: what the search is done with.
         task: what the networks are asked to do.
         training: tells the batch and how pictures are varied.
-        table: times of rows; None takes one in the folder, which fills itself.
-        force: take a table from elsewhere.
-        say: told how far it is.
+        candidates: how the network found and those of random search are trained, where these are compared.
         space: where to look; None takes the one that the brief names.
-        candidates: how the network found and those of random search, which gets the same time afterwards, are trained;
-            None leaves random search out.
-        device: where these are trained.
 
     Raises:
         UsageError: if the folder is in use or holds another search, or no network can meet a target.
         InputError: if there is nothing to train on, or the table is from elsewhere.
     """
     found = check_data(task, data, seed=brief.seed)
-    numbers = {**brief.numbers, "training": training.facts(), "data": found.source, "digest": found.digest}
-    asked = replace(brief, outputs=len(found.labels), numbers=numbers)
-    with locked(folder):
-        session = Session(folder, asked, space=space, table=table, force=force, say=say)
-        session.check()
+    exam = make_exam(found, task=task, recipe=candidates, seed=brief.seed, device=setting.device)
+    with locked(setting.folder):
+        session = begun(found, brief, setting=setting, training=training, space=space)
         size = largest(session.space).arch.size
         taught = str(brief.numbers.get("distilled", ""))
         pictures = make_pictures(found, task=task, training=training, size=size, seed=brief.seed, distilled=taught)
         facts = run_tunas(session, pictures, make_recipe(brief.numbers["steps"], batch=training.batch))
-        exam = make_exam(found, task=task, recipe=candidates, seed=brief.seed, device=device) if candidates else None
-        facts = with_rival(session, facts, exam, workers=Local(1))
+        facts = with_rival(session, facts, exam, setting=replace(setting, workers=Local(1)))
         return facts | {"words": session.bill.words()}
+
+
+def begun(data: Data, brief: Brief, *, setting: Setting, training: Training, space: Space | None = None) -> Session:
+    """A session whose folder also tells of the pictures and of the training, and whose targets can be met."""
+    numbers = {**brief.numbers, "training": training.facts(), "data": data.source, "digest": data.digest}
+    asked = replace(brief, outputs=len(data.labels), numbers=numbers)
+    session = Session(setting.folder, asked, space=space, table=setting.table, force=setting.force, say=setting.say)
+    session.check()
+    return session

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mobilevision.search.evaluate import Say
+from mobilevision.jobs.telling import Say
 from mobilevision.search.space import Space, sample
 from mobilevision.search.space_rows import rows
 from mobilevision.timing.table import Conditions, TimedTable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,6 +12,7 @@ from mobilevision import jobs
 from mobilevision.architecture import Arch, plain
 from mobilevision.cost import Key
 from mobilevision.deploy.formats import find_format
+from mobilevision.jobs.telling import Say
 from mobilevision.timing.table import Conditions, TimedTable
 
 TOGETHER = 24
@@ -20,9 +21,6 @@ RUNS, WARMUP = 60, 5
 SECONDS = 60.0
 """How long one file may take, to be written and to be timed."""
 CHANNELS = 3
-
-Say = Callable[[str], None]
-"""Where a fill tells how far it is, a line at a time."""
 
 
 def fill(table: TimedTable, keys: Iterable[Key], *, say: Say) -> int:

@@ -44,11 +44,6 @@ def make_fabric(device: str, precision: str) -> Fabric:
     return fabric
 
 
-def leads() -> bool:
-    """Whether this process is the one that writes and tells: the first of those that torchrun started, or the only."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def pick_device(name: str) -> str:
     """The name of a device that is here; "auto" prefers CUDA, then MPS.
 

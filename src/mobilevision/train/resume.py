@@ -15,8 +15,8 @@ from torch import Tensor
 
 from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.files import sha256, write_json, writing
+from mobilevision.jobs.telling import leads
 from mobilevision.run import Run
-from mobilevision.train.device import leads
 from mobilevision.train.learner import Learner
 from mobilevision.train.position import Habits, Position
 from mobilevision.train.recipe import Recipe

@@ -1,0 +1,110 @@
+"""Going on with what was begun: what may be asked beside --resume, and what a search's folder keeps of its command."""
+
+import inspect
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from inspect import Parameter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mobilevision.cli.answer import Answer
+from mobilevision.errors import InputError, UsageError
+from mobilevision.files import write_json
+
+ASKED = "asked.json"
+HEEDED = ("resume", "processes", "ray", "device", "minutes", "table", "force", "json")
+"""What may stand beside a search's --resume: nothing that decides what is found."""
+Resume = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Go on with the search in this folder as it was begun.")
+]
+
+
+def given(context: typer.Context) -> list[str]:
+    """The parameters that stand on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+
+
+def refuse_unheeded(context: typer.Context, heeded: Sequence[str]) -> None:
+    """Refuse what something that goes on as it was begun would not heed.
+
+    Raises:
+        UsageError: with the first such option.
+    """
+    for name in given(context):
+        if name not in heeded:
+            option = {"changes": "set", "against_random": "random"}.get(name, name.replace("_", "-"))
+            raise UsageError(f"--resume goes on as it was begun, so --{option} would not be heeded; leave it out")
+
+
+def resumable(verb: Callable[..., Answer]) -> Callable[..., Answer]:
+    """The verb of a search with an option --resume, that takes the rest from the folder where it was asked."""
+    signature = inspect.signature(verb)
+    source = next(iter(signature.parameters))
+
+    @wraps(verb)
+    def command(context: typer.Context, *, resume: Path | None = None, **options: Any) -> Answer:
+        if resume is not None:
+            refuse_unheeded(context, HEEDED)
+            asked = asked_before(resume, verb)
+            return verb(**asked | {name: options[name] for name in given(context) if name in options})
+        for name, word in ((source, source.upper()), ("out", "--out FOLDER")):
+            if options[name] is None:
+                raise UsageError(f"a search needs {word}, or --resume FOLDER to go on with one; give it")
+        with remembered(options["out"], {"method": verb.__name__, **options}):
+            return verb(**options)
+
+    first, *others = signature.parameters.values()
+    parameters = [
+        Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
+        first.replace(default=None),
+        *(each.replace(default=None) if each.name == "out" else each for each in others),
+        Parameter("resume", Parameter.KEYWORD_ONLY, default=None, annotation=Resume),
+    ]
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # read by inspect, not typed
+    command.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": Answer}
+    return command
+
+
+@contextmanager
+def remembered(folder: Path, asked: dict[str, Any]) -> Iterator[None]:
+    """Keep what was asked in the folder of a search that begins; not if it is refused."""
+    file = folder / ASKED
+    begins = not file.exists()
+    if begins:
+        write_json(file, {name: str(value) if isinstance(value, Path) else value for name, value in asked.items()})
+    try:
+        yield
+    except (UsageError, InputError):
+        if begins:
+            file.unlink()
+        raise
+
+
+def asked_before(folder: Path, verb: Callable[..., Answer]) -> dict[str, Any]:
+    """What a search in a folder was asked.
+
+    Raises:
+        UsageError: if there is no search, or one by another method.
+    """
+    file = folder / ASKED
+    if not file.is_file():
+        raise UsageError(f"{folder} does not tell what was asked there; give the whole command with --out {folder}")
+    asked: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    method = asked.pop("method")
+    if method != verb.__name__:
+        raise UsageError(
+            f"{folder} holds a search by {method}; go on with: mobilevision search {method} --resume {folder}"
+        )
+    paths = [name for name, each in inspect.signature(verb).parameters.items() if is_path(each)]
+    return asked | {name: Path(asked[name]) for name in paths if asked[name] is not None}
+
+
+def is_path(parameter: Parameter) -> bool:
+    """Whether an option takes a path."""
+    kind = parameter.annotation.__origin__ if hasattr(parameter.annotation, "__metadata__") else parameter.annotation
+    return kind in (Path, Path | None)
