@@ -11,9 +11,11 @@ import pytest
 import typer
 
 import mobilevision as mv
+from mobilevision.blocks import LRASPP, Head, SSDLite
 from mobilevision.cli.answer import Answer
 from mobilevision.cli.app import VERBS, run
 from mobilevision.cli.groups import spread
+from mobilevision.cost import macs
 from mobilevision.errors import UsageError
 
 Said = pytest.CaptureFixture[str]
@@ -105,3 +107,23 @@ def test_a_search_from_python_leaves_a_network_and_a_page(tmp_path: Path) -> Non
     assert SMALL(lambda name, options: options[found.choices[name]]).digest == found.arch.digest
     with pytest.raises(UsageError, match="another"):
         search(targets={"macs": 2e6})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("task", "head"), [("detect", SSDLite), ("segment", LRASPP)])
+def test_a_search_finds_a_network_for_boxes_and_masks(
+    task: str, head: type[Head], tmp_path: Path, capsys: Said
+) -> None:
+    space = ["--space", "v4_fine_small", "--size", "64", "--width", "0.25", "--depth", "1", "--target-macs", "4e6"]
+    how = ["--task", task, "--recipe", f"{task}_small", "--trials", "2", "--epochs", "1", "--no-random"]
+    code, facts = asked(capsys, "search", "evolution", "sample:shapes", "--out", str(tmp_path), *space, *how)
+    found = mv.Arch.from_json((tmp_path / "arch.json").read_text())
+
+    assert (code, facts["failed"]) == (0, 0)
+    assert isinstance(found.head, head)
+    assert facts["costs"]["macs"] == macs(found, outputs=facts["outputs"])
+
+
+def test_shared_weights_learn_classes_alone(tmp_path: Path, capsys: Said) -> None:
+    code, facts = asked(capsys, *tunas(tmp_path / "found", "--task", "detect"))
+    assert (code, "learn classes" in facts["error"]) == (2, True)

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from mobilevision.architecture import Arch
-from mobilevision.blocks import Head
+from mobilevision.blocks import Classifier, Head
 from mobilevision.cli.app import run
-from mobilevision.cost import Key, cost, macs
+from mobilevision.cost import Key, cost, macs, params
 from mobilevision.errors import UsageError
 from mobilevision.search.bill import Bill
 from mobilevision.search.pricing import Latency
 from mobilevision.search.suggest import candidates, suggest
+from mobilevision.tasks.catalog import headed
 from mobilevision.timing import table_fill
 from mobilevision.timing.table import Conditions, TimedTable
 
@@ -79,7 +80,8 @@ def test_a_budget_beyond_all_networks_gives_the_largest(latency: Latency) -> Non
     ("words", "sentence"),
     [
         (["nonet*", "--target-ms", "5"], "no network is called 'nonet*'"),
-        (["--target-ms", "5", "--task", "detect"], "tables know classifiers alone"),
+        (["--target-ms", "5", "--task", "detct"], "there is no task 'detct'"),
+        (["deeplabv3*", "--target-ms", "5", "--task", "detect"], "none of these networks does the task"),
         (["--target-ms", "5", "--sizes", "big"], "'big' is not a number"),
         (["--target-ms", "5", "--widths", "-1"], "-1 leaves nothing of a network"),
         (["--target-ms", "5", "--runtime", "tensorfow"], "there is no format 'tensorfow'"),
@@ -91,6 +93,30 @@ def test_what_cannot_be_suggested_is_told(
     monkeypatch.chdir(tmp_path)
     assert run(["suggest", *words, "--json"]) == 2
     assert sentence in json.loads(capsys.readouterr().out)["error"]
+
+
+@pytest.mark.parametrize("task", ["detect", "segment", "embed"])
+def test_every_task_is_suggested_under_its_own_heads(task: str, latency: Latency) -> None:
+    found = candidates("*mobilenet*v3*", task=task)
+    ranked = suggest(found, 2.5, latency)
+
+    assert all(headed(one, task) is one for one in found)
+    assert {"mobilenetv3_large_100"} <= {one.arch.name for one in ranked}
+    assert all(one.facts()["params"] == params(one.arch, HERE.outputs) for one in ranked)
+    assert all(one.top1 is not None for one in ranked if one.arch.name == "mobilenetv3_large_100")
+
+
+def test_networks_of_other_tasks_are_left_out() -> None:
+    own = {one.name for one in candidates("*", task="detect")} & {"ssdlite320_mobilenet_v3_large"}
+    assert own == {"ssdlite320_mobilenet_v3_large"}
+    assert all(isinstance(one.head, Classifier) for one in candidates("*"))
+
+
+def test_predictions_are_put_on_what_was_measured(latency: Latency, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_fill, "time_networks", lambda archs, _: [0.5 + 2 * macs(arch) / 1e8 for arch in archs])
+    ranked = suggest(candidates("mobilenetv[23]*"), 4, latency, measured=3)
+
+    assert [one.predicted_ms for one in ranked[:3]] == pytest.approx([one.measured_ms for one in ranked[:3]], rel=0.01)
 
 
 def test_a_network_of_the_zoo_is_an_arch() -> None:

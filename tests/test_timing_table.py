@@ -14,10 +14,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
-from mobilevision import files
+from mobilevision import files, zoo
 from mobilevision.architecture import Arch
-from mobilevision.blocks import UIB, Classifier, Conv, SSDLite
+from mobilevision.blocks import LRASPP, UIB, Classifier, Conv, Head, SSDLite
 from mobilevision.cost import Key, latency, macs, params, walk
 from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.search.space import Pick, Space, sample
@@ -27,6 +28,7 @@ from mobilevision.search.tabulate import tabulate
 from mobilevision.timing import table_fill, table_laps, table_line
 from mobilevision.timing.table import Conditions, TimedTable
 from mobilevision.timing.table_files import part
+from mobilevision.timing.table_fill import fill, fit
 
 HERE = Conditions("litert", "ai-edge-litert 2", "fp32", 1, "a phone, 8 cores", 4)
 
@@ -244,9 +246,33 @@ def test_a_table_without_whole_networks_says_so(tmp_path: Path, clock: list[int]
     assert math.isnan(TimedTable.open(tmp_path / "t.jsonl").table().error)
 
 
-def test_a_head_on_several_maps_cannot_be_timed_alone() -> None:
-    with pytest.raises(UsageError, match="SSDLite cannot be timed alone"):
-        part(SSDLite(), (8, 4, 4), 3)
+@pytest.mark.parametrize("head", [SSDLite(), LRASPP()])
+@pytest.mark.parametrize("last", [False, True])
+def test_a_head_on_several_maps_takes_them_from_one_input(head: Head, last: bool) -> None:
+    shapes = (8, 4, 6), (12, 2, 3)
+    alone, shown = part(head, shapes, 3, last=last)
+    maps = [torch.randn(1, *shape) for shape in shapes]
+    laid = [one.permute(0, 2, 3, 1) if last else one for one in maps]
+    wanted, said = alone.head(maps), alone(torch.cat([one.flatten() for one in laid]).reshape(1, *shown))
+
+    assert shown == (8 * 4 * 6 + 12 * 2 * 3, 1, 1)
+    for one, other in zip(wanted, said, strict=True):
+        torch.testing.assert_close(one, other)  # layouts sum in another order
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("runtime", "precision"), [("litert", "fp32"), ("onnx", "int8")])
+@pytest.mark.parametrize("head", [SSDLite(extras=(16, 16)), LRASPP(channels=16)])
+def test_networks_of_every_task_are_timed_with_their_rows(
+    tmp_path: Path, runtime: str, precision: str, head: Head
+) -> None:
+    arch = zoo.arch("mobilenetv2", width=0.1, size=64).with_head(head)
+    table = TimedTable.begin(tmp_path / "t.jsonl", Conditions.here(runtime, precision, outputs=3))
+    fill(table, table.missing(arch), say=quiet)
+    fit(table, [arch], say=quiet)
+
+    assert not table.missing(arch)
+    assert 0 < table.times[arch.head, walk(arch, outputs=3)[-1].shape] < table.networks[arch]
 
 
 @pytest.mark.slow

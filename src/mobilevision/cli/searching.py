@@ -57,6 +57,7 @@ def trial_verb(method: str, says: str, *, aim: Aim = Aim()) -> Callable[..., Ans
 
         brief = Brief(
             method=method,
+            task=task,
             **asdict(where),
             targets=budget.targets(),
             **asdict(aim),
@@ -68,7 +69,6 @@ def trial_verb(method: str, says: str, *, aim: Aim = Aim()) -> Callable[..., Ans
             data,
             brief,
             setting=using.setting(hands=hands, against_random=against_random),
-            task=task,
             recipe=_candidates(recipe, epochs, where.size),
             minutes=minutes,
         )
@@ -104,6 +104,7 @@ def shared_verb(method: str, says: str) -> Callable[..., Answer]:
 
         brief = Brief(
             method=method,
+            task=task,
             **asdict(where),
             targets=budget.targets(),
             **asdict(aim),
@@ -115,7 +116,6 @@ def shared_verb(method: str, says: str) -> Callable[..., Answer]:
             data,
             brief,
             setting=using.setting(against_random=against_random),
-            task=task,
             training=find_recipe(recipe).changed({"batch": batch} | ({"size": where.size} if where.size else {})),
             candidates=_candidates(recipe, epochs, where.size),
         )
@@ -184,6 +184,7 @@ def v3(
 
     brief = Brief(
         method="v3",
+        task=task,
         **asdict(where),
         targets=budget.targets(),
         reward="soft",
@@ -196,7 +197,6 @@ def v3(
         data,
         brief,
         setting=using.setting(hands=hands, against_random=against_random),
-        task=task,
         candidates=training.changed({"epochs": epochs}),
         training=training,
         above=above,

@@ -56,6 +56,9 @@ def suggest(
     *,
     target_ms: Annotated[float, typer.Option(min=0.001, help="Milliseconds in the runtime.")],
     task: Task = "classify",
+    outputs: Annotated[
+        int | None, typer.Option(min=1, help="Of the heads; default: ImageNet's, COCO's or VOC's classes, 128 numbers.")
+    ] = None,
     runtime: Runtime = "litert",
     precision: Precision = "fp32",
     threads: ThreadCount = 1,
@@ -70,20 +73,19 @@ def suggest(
     from mobilevision.jobs.telling import tell
     from mobilevision.search.bill import Bill
     from mobilevision.search.pricing import Latency
-    from mobilevision.search.suggest import candidates
+    from mobilevision.search.suggest import OUTPUTS, candidates
     from mobilevision.search.suggest import suggest as rank
     from mobilevision.timing.table import Conditions, TimedTable
 
-    if task != "classify":
-        raise UsageError(f"tables know classifiers alone, not {task!r}; ask for --task classify")
-    here = Conditions.here(runtime, precision, threads=threads)
-    file = table or Path("tables") / f"zoo-{runtime}-{precision}-t{threads}.jsonl"
+    found = candidates(pattern, task=task, sizes=numbers(sizes, int), widths=numbers(widths, float))
+    here = Conditions.here(runtime, precision, threads=threads, outputs=outputs or OUTPUTS[task])
+    file = table or Path("tables") / f"zoo-{task}{here.outputs}-{runtime}-{precision}-t{threads}.jsonl"
     timed = TimedTable.begin(file, here, force=force)
     bill = Bill(file.with_suffix(".bill.jsonl"))
-    found = candidates(pattern, sizes=numbers(sizes, int), widths=numbers(widths, float))
     ranked = rank(found, target_ms, Latency(timed, bill=bill, say=tell), most=most, measured=measure)
     facts = {"table": str(file), "machine": here.machine, "suggestions": [one.facts() for one in ranked]}
-    head = f"{'network':<34} {'size':>5} {'predicted':>10} {'measured':>10} {'top-1':>6}  weights"
+    top1 = "top-1" if task == "classify" else "top-1 as a classifier"
+    head = f"{'network':<34} {'size':>5} {'predicted':>10} {'measured':>10} {top1:>6}  weights"
     return Answer(facts, "\n".join([head, *(_told_suggestion(one.facts()) for one in ranked)]))
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from mobilevision.deploy.boxes import ClassRows, Detector, open_boxes_
-from mobilevision.deploy.masks import INPUT, PixelRows, open_masks, without_auxiliary_
+from mobilevision.deploy.boxes import ClassRows, Detector, Raw, open_boxes_
+from mobilevision.deploy.masks import INPUT, Main, PixelRows, open_masks, without_auxiliary_
 from mobilevision.network import Network
 from mobilevision.tasks.catalog import read_task
 from mobilevision.tasks.detect import Detect
@@ -62,6 +63,20 @@ def _masks(network: Network, card: Mapping[str, Any], shape: Shape) -> Filing:
     bias_(network)
     without_auxiliary_(network)
     return Filing(finished=partial(open_masks, shape=shape, size=card.get("mask_size", INPUT)), rows=PixelRows)
+
+
+@torch.no_grad()
+def opened(head: nn.Module, maps: Sequence[Tensor]) -> nn.Module:
+    """A head alone as files hold it: a detector's without its anchors, a segmenter's without auxiliary scores.
+
+    Args:
+        head: takes a list of maps.
+        maps: of the shapes that it will take.
+    """
+    said = head(maps)
+    if not isinstance(said, dict):
+        return head
+    return Raw(head, said["scores"].shape[-1]) if "anchors" in said else Main(head)
 
 
 def bias_(network: nn.Module) -> None:

@@ -155,6 +155,7 @@ def adapt(
     exam = make_exam(data, task=task, recipe=cutting.short, seed=seed, device=setting.device)
     brief = Brief(
         method="netadapt",
+        task=task,
         space=start.arch.name,
         targets=targets,
         outputs=network.outputs,

@@ -16,7 +16,7 @@ from mobilevision.errors import InputError
 from mobilevision.files import writing
 from mobilevision.network import Network
 from mobilevision.search.evaluate import Exam
-from mobilevision.tasks.catalog import check_data, data_of, make_task
+from mobilevision.tasks.catalog import check_data, data_of, task_for
 from mobilevision.train.loop import fit
 from mobilevision.train.recipe import Recipe
 
@@ -54,7 +54,7 @@ def train(
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     found = known_data(task, data, digest=digest, seed=seed)
-    asked = make_task(task, found.labels, multilabel=found.multilabel)
+    asked = task_for(task, found)
     network = Network(Arch.from_json(arch), asked.outputs)
     if weights:
         network.load_state_dict(load_file(weights))

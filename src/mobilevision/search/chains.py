@@ -23,7 +23,7 @@ from mobilevision.search.setting import Setting
 from mobilevision.search.space import Pick, Space
 from mobilevision.search.spaces import PLANS, Plan, refined, v4_coarse, v4_fine
 from mobilevision.search.start import run_shared, run_trials
-from mobilevision.tasks.catalog import check_data
+from mobilevision.tasks.catalog import check_data, task_for
 from mobilevision.train.loop import fit
 from mobilevision.train.recipe import Recipe
 
@@ -36,7 +36,6 @@ def v3(
     brief: Brief,
     *,
     setting: Setting,
-    task: str,
     candidates: Recipe,
     training: Recipe,
     above: float,
@@ -48,7 +47,6 @@ def v3(
         brief: what is asked; the first target is the budget.
         setting: of the chain; in its folder, `seed` is the first search, `trained` its network trained, `adapted` the
             second search.
-        task: what the networks are asked to do.
         candidates: how candidates and proposals are trained.
         training: how the seed and the last network are trained.
         above: by which share the seed may cost more than the budget.
@@ -57,11 +55,11 @@ def v3(
     name, budget = next(iter(brief.targets.items()))
     larger = replace(brief, method="mnasnet", targets={**brief.targets, name: (1 + above) * budget})
     say("first, MnasNet's controller looks for a seed")
-    first = run_trials(data, larger, setting=setting.part("seed"), task=task, recipe=candidates)
+    first = run_trials(data, larger, setting=setting.part("seed"), recipe=candidates)
     say(f"then {first['name']} is trained")
     found = _found(folder / "seed")
     seed, device = brief.seed, setting.device
-    trained(found, data, task=task, recipe=training, to=folder / "trained", seed=seed, device=device)
+    trained(found, data, task=brief.task, recipe=training, to=folder / "trained", seed=seed, device=device)
     if first["costs"][name] <= budget:
         raise UsageError(
             f"the seed has {first['costs'][name]:.4g} {name}, no more than the budget; raise --above, or take it as "
@@ -76,11 +74,11 @@ def v3(
         cutting=Cutting(short=candidates.changed({"epochs": 1}), long=training),
     )
     parts = ("seed", "adapted")
-    rival = _rival(data, brief, parts, setting=setting, task=task, recipe=candidates)
+    rival = _rival(data, brief, parts, setting=setting, recipe=candidates)
     return concluded(folder, last | {"method": brief.method, "random": rival}, parts)
 
 
-def v4(data: str, brief: Brief, *, setting: Setting, task: str, training: Recipe, candidates: Recipe) -> dict[str, Any]:
+def v4(data: str, brief: Brief, *, setting: Setting, training: Recipe, candidates: Recipe) -> dict[str, Any]:
     """TuNAS in two stages, widths and then depthwise filters with attention, and retraining (arXiv:2404.10518, 6.1).
 
     Args:
@@ -88,29 +86,26 @@ def v4(data: str, brief: Brief, *, setting: Setting, task: str, training: Recipe
         brief: what is asked; its space is one of the coarse ones, whose plan tells where attention may stand.
         setting: of the chain; in its folder, `coarse` and `fine` are the searches, `trained` is the network found,
             trained.
-        task: what the networks are asked to do.
         training: how the network found is trained; its batch and augmentation are the searches' too.
         candidates: how the network found and those of random search are trained, where these are compared.
 
     Raises:
         UsageError: if the space is not a coarse one.
     """
-    last = two_stages(data, brief, setting=setting, task=task, training=training, candidates=candidates)
+    last = two_stages(data, brief, setting=setting, training=training, candidates=candidates)
     folder, seed, device = setting.folder, brief.seed, setting.device
     setting.say(f"and {last['name']} is trained from nothing")
     to = folder / "trained"
-    accuracy = trained(_found(folder), data, task=task, recipe=training, to=to, seed=seed, device=device)
+    accuracy = trained(_found(folder), data, task=brief.task, recipe=training, to=to, seed=seed, device=device)
     return concluded(folder, last | {"shared_accuracy": last["accuracy"], "accuracy": accuracy}, STAGES)
 
 
-def two_stages(
-    data: str, brief: Brief, *, setting: Setting, task: str, training: Recipe, candidates: Recipe
-) -> dict[str, Any]:
+def two_stages(data: str, brief: Brief, *, setting: Setting, training: Recipe, candidates: Recipe) -> dict[str, Any]:
     """The two searches of `v4`, and random search; arguments and errors are those of `v4`."""
     plan = PLANS.get(brief.space.removeprefix(COARSE))
     if plan is None or not brief.space.startswith(COARSE):
         raise UsageError(f"{brief.space} has no second stage; choose from {', '.join(COARSE + name for name in PLANS)}")
-    given: dict[str, Any] = {"task": task, "training": training, "candidates": candidates}
+    given: dict[str, Any] = {"training": training, "candidates": candidates}
     setting.say("first, the widths")
     first = run_shared(data, replace(brief, method="tunas"), setting=setting.part("coarse"), **given)
     coarse = _found(setting.folder / "coarse")
@@ -128,7 +123,7 @@ def two_stages(
     last = run_shared(data, second, setting=setting.part("fine"), space=space, **given)
     whole = partial(both_stages, plan=plan, size=brief.size, width=brief.width or 1.0, depth=brief.depth)
     alone = replace(setting, workers=Local(1))
-    rival = _rival(data, brief, STAGES, setting=alone, task=task, recipe=candidates, space=whole)
+    rival = _rival(data, brief, STAGES, setting=alone, recipe=candidates, space=whole)
     return concluded(setting.folder, last | {"method": brief.method, "random": rival}, STAGES)
 
 
@@ -149,17 +144,16 @@ def _rival(
     searches: tuple[str, ...],
     *,
     setting: Setting,
-    task: str,
     recipe: Recipe,
     space: Space | None = None,
 ) -> dict[str, Any]:
     """What random search finds in the time of a chain's searches, if the setting asks for it."""
     if not setting.against_random:
         return UNASKED
-    found, last = check_data(task, data, seed=brief.seed), setting.folder / searches[-1]
+    found, last = check_data(brief.task, data, seed=brief.seed), setting.folder / searches[-1]
     return random_rival(
-        replace(brief, outputs=len(found.labels)),
-        make_exam(found, task=task, recipe=recipe, seed=brief.seed, device=setting.device),
+        replace(brief, outputs=task_for(brief.task, found).outputs),
+        make_exam(found, task=brief.task, recipe=recipe, seed=brief.seed, device=setting.device),
         setting=replace(setting, table=setting.table or last / "table.jsonl"),
         seconds=sum(Bill(setting.folder / name / "bill.jsonl").searching() for name in searches),
         found=_found(last),
@@ -173,7 +167,8 @@ def trained(arch: Arch, data: str, *, task: str, recipe: Recipe, to: Path, seed:
     torch.manual_seed(seed)
     bill = Bill(to.with_name(f"{to.name}.bill.jsonl"))
     with bill.phase("training") as item:
-        run = fit(Network(arch, len(found.labels)), found, task=task, recipe=recipe, to=to, seed=seed, device=device)
+        asked = task_for(task, found)
+        run = fit(Network(arch, asked.outputs), found, task=asked, recipe=recipe, to=to, seed=seed, device=device)
         item.trained += 1
     return float(run.read("metrics")[goal(run)])
 

@@ -58,7 +58,6 @@ def search_tunas(
     brief: Brief = Brief(method="tunas", space=""),  # noqa: B008  a frozen value
     steps: int = 2000,
     recipe: Recipe = quick,
-    task: str = "classify",
     against_random: bool = True,
     device: str = "auto",
 ) -> Found:
@@ -76,7 +75,6 @@ def search_tunas(
         brief: what else is asked: runtime, precision, threads, reward, seed.
         steps: each trains the shared weights once and the policy once.
         recipe: how pictures are varied, and how candidates are trained that are compared.
-        task: what the network is asked to do.
         against_random: whether random search gets the same time afterwards.
         device: where networks are trained.
 
@@ -100,7 +98,6 @@ def search_tunas(
             device=device,
             against_random=against_random,
         ),
-        task=task,
         training=training,
         candidates=training,
         space=made,

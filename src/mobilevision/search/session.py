@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from mobilevision.jobs.telling import Say
 from mobilevision.search.bill import Bill
 from mobilevision.search.pricing import Latency, Target, check_targets, countable
 from mobilevision.search.reward import Absolute, Hard, Reward, Soft
-from mobilevision.search.space import Space, sample
+from mobilevision.search.space import Pick, Space, sample
 from mobilevision.search.space_rows import rows
 from mobilevision.search.spaces import find_space
+from mobilevision.tasks.catalog import headed
 from mobilevision.timing.table import Conditions, TimedTable
 from mobilevision.timing.table_line import Line
 
@@ -43,6 +45,8 @@ class Brief:
     Attributes:
         method: how to search.
         space: name of the space.
+        task: what the networks are asked to do; if the space gives them another head, they stand under the task's
+            usual one.
         size: side of the image, in pixels; None takes the space's own.
         width: multiplies all channels of the space; None takes them as they are.
         depth: the most blocks of a stage; None takes the space's own.
@@ -59,6 +63,7 @@ class Brief:
 
     method: str
     space: str
+    task: str = "classify"
     size: int | None = None
     width: float | None = None
     depth: int | None = None
@@ -115,7 +120,8 @@ class Session:
         self, folder: Path, brief: Brief, *, space: Space | None = None, table: Path | None, force: bool, say: Say
     ) -> None:
         self.folder, self.brief, self.say = folder, brief, say
-        self.space, self.reward = space or brief.make_space(), brief.make_reward()
+        self.space: Space = partial(_headed, space=space or brief.make_space(), task=brief.task)
+        self.reward = brief.make_reward()
         self._begin()
         self.bill = Bill(folder / "bill.jsonl")
         self.latency = self._latency(table, force=force) if "ms" in brief.targets else None
@@ -206,3 +212,9 @@ class Session:
             assert self.latency is not None
             return Target(name, value, self.latency)
         return Target(name, value, countable(name, outputs=self.brief.outputs))
+
+
+def _headed(pick: Pick, *, space: Space, task: str) -> Arch:
+    """A network of a space under the task's head."""
+    arch = space(pick)
+    return arch if task == "classify" else headed(arch, task)

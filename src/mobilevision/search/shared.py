@@ -23,7 +23,7 @@ from mobilevision.search.session import Session
 from mobilevision.search.supernet import Supernet
 from mobilevision.search.tunas import Batch, Progress, Recipe, Tunas, accuracy
 from mobilevision.tasks.base import Task
-from mobilevision.tasks.catalog import make_task
+from mobilevision.tasks.catalog import task_for
 from mobilevision.train.feed import augmentation
 from mobilevision.train.recipe import Recipe as Training
 
@@ -66,7 +66,7 @@ def make_pictures(data: Data, *, task: str, training: Training, size: int, seed:
         UsageError: if there is no such folder, or the task has no replicas.
         InputError: if a folder holds no replicas, or the teacher had other classes.
     """
-    asked = make_task(task, data.labels, multilabel=data.multilabel)
+    asked = task_for(task, data)
     if distilled and (task != "classify" or data.multilabel):
         raise UsageError("a teacher's replicas have one label a picture, for the task classify; leave --distilled out")
     taught: Task = Replayed(asked, open_replicas(distilled, data.labels)) if distilled else asked

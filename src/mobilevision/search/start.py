@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from mobilevision.data.dataset import Data
+from mobilevision.errors import UsageError
 from mobilevision.files import locked
 from mobilevision.jobs import Local
 from mobilevision.search.candidate import make_exam
@@ -16,12 +17,12 @@ from mobilevision.search.setting import Setting
 from mobilevision.search.shared import make_pictures, make_recipe, run_tunas
 from mobilevision.search.space import Space, largest
 from mobilevision.search.trials import search, search_front
-from mobilevision.tasks.catalog import check_data
+from mobilevision.tasks.catalog import check_data, task_for
 from mobilevision.train.recipe import Recipe as Training
 
 
 def run_trials(
-    data: str, brief: Brief, *, setting: Setting, task: str, recipe: Training, minutes: float | None = None
+    data: str, brief: Brief, *, setting: Setting, recipe: Training, minutes: float | None = None
 ) -> dict[str, Any]:
     """Search by trained candidates, in a folder; the same folder goes on with a search that was stopped.
 
@@ -29,7 +30,6 @@ def run_trials(
         data: where the pictures are; candidates are judged by validation pictures, never by test pictures.
         brief: what is asked; its outputs follow from the data.
         setting: what the search is done with.
-        task: what the networks are asked to do.
         recipe: how candidates are trained.
         minutes: end after so long.
 
@@ -37,10 +37,10 @@ def run_trials(
         UsageError: if the folder is in use or holds another search, or no network can meet a target.
         InputError: if there is nothing to train on, or the table is from elsewhere.
     """
-    found = check_data(task, data, seed=brief.seed)
+    found = check_data(brief.task, data, seed=brief.seed)
     workers = setting.workers
     processes = workers.processes if isinstance(workers, Local) else 1
-    exam = make_exam(found, task=task, recipe=recipe, seed=brief.seed, device=setting.device, processes=processes)
+    exam = make_exam(found, task=brief.task, recipe=recipe, seed=brief.seed, device=setting.device, processes=processes)
     with locked(setting.folder):
         session = begun(found, brief, setting=setting, training=recipe)
         evaluator = Evaluator(setting.folder, exam, workers=workers, bill=session.bill, say=setting.say)
@@ -58,7 +58,6 @@ def run_shared(
     brief: Brief,
     *,
     setting: Setting,
-    task: str,
     training: Training,
     candidates: Training,
     space: Space | None = None,
@@ -70,22 +69,28 @@ def run_shared(
         brief: what is asked; `numbers["steps"]` is the length, `numbers["distilled"]`, if it is there, names replicas
             that the weights learn from; its outputs follow from the data.
         setting: what the search is done with.
-        task: what the networks are asked to do.
         training: tells the batch and how pictures are varied.
         candidates: how the network found and those of random search are trained, where these are compared.
         space: where to look; None takes the one that the brief names.
 
     Raises:
-        UsageError: if the folder is in use or holds another search, or no network can meet a target.
+        UsageError: if the task is another than to classify, the folder is in use or holds another search, or no network
+            can meet a target.
         InputError: if there is nothing to train on, or the table is from elsewhere.
     """
-    found = check_data(task, data, seed=brief.seed)
-    exam = make_exam(found, task=task, recipe=candidates, seed=brief.seed, device=setting.device)
+    if brief.task != "classify":
+        raise UsageError(
+            f"shared weights learn classes, not {brief.task}; take mnasnet, evolution or random in place of it"
+        )
+    found = check_data(brief.task, data, seed=brief.seed)
+    exam = make_exam(found, task=brief.task, recipe=candidates, seed=brief.seed, device=setting.device)
     with locked(setting.folder):
         session = begun(found, brief, setting=setting, training=training, space=space)
         size = largest(session.space).arch.size
         taught = str(brief.numbers.get("distilled", ""))
-        pictures = make_pictures(found, task=task, training=training, size=size, seed=brief.seed, distilled=taught)
+        pictures = make_pictures(
+            found, task=brief.task, training=training, size=size, seed=brief.seed, distilled=taught
+        )
         facts = run_tunas(session, pictures, make_recipe(brief.numbers["steps"], batch=training.batch))
         facts = with_rival(session, facts, exam, setting=replace(setting, workers=Local(1)))
         return facts | {"words": session.bill.words()}
@@ -94,7 +99,7 @@ def run_shared(
 def begun(data: Data, brief: Brief, *, setting: Setting, training: Training, space: Space | None = None) -> Session:
     """A session whose folder also tells of the pictures and of the training, and whose targets can be met."""
     numbers = {**brief.numbers, "training": training.facts(), "data": data.source, "digest": data.digest}
-    asked = replace(brief, outputs=len(data.labels), numbers=numbers)
+    asked = replace(brief, outputs=task_for(brief.task, data).outputs, numbers=numbers)
     session = Session(setting.folder, asked, space=space, table=setting.table, force=setting.force, say=setting.say)
     session.check()
     return session

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from mobilevision.architecture import Arch
+from mobilevision.blocks import Classifier
 from mobilevision.cost import macs, params
 from mobilevision.errors import UsageError, nearest
 from mobilevision.search.pricing import Latency
+from mobilevision.tasks.catalog import headed
 from mobilevision.weights.published import published_for
 from mobilevision.zoo import arch as zoo_arch
 from mobilevision.zoo import catalog, list_models
@@ -19,6 +22,8 @@ NEAR = (0.3, 1.3)
 MOST = 12
 """Networks that are timed, the most accurate of those that may fit."""
 CLASSES = 1000
+OUTPUTS = {"classify": CLASSES, "detect": 90, "segment": 21, "embed": 128}
+"""What heads give where nothing else is said: ImageNet's classes, COCO's, VOC's with the background; numbers."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,9 @@ class Suggestion:
 
     Attributes:
         arch: the network, at the size it would be used at.
-        top1: percent of ImageNet-1k's validation pictures that published weights name right at that size; None if no
-            weights are published for it.
+        outputs: of its head.
+        top1: percent of ImageNet-1k's validation pictures that published weights name right at that size, or, where
+            the network does not classify, its backbone's at its own size; None if no weights are published for it.
         weights: name of those weights; "" if there are none.
         predicted_ms: by the table.
         fits: whether that is within the budget.
@@ -36,6 +42,7 @@ class Suggestion:
     """
 
     arch: Arch
+    outputs: int
     top1: float | None
     weights: str
     predicted_ms: float
@@ -52,16 +59,20 @@ class Suggestion:
             "fits": self.fits,
             "top1": self.top1,
             "weights": self.weights,
-            "params": params(self.arch),
-            "macs": macs(self.arch),
+            "params": params(self.arch, self.outputs),
+            "macs": macs(self.arch, outputs=self.outputs),
         }
 
 
-def candidates(pattern: str, *, sizes: Sequence[int] = (), widths: Sequence[float] = ()) -> list[Arch]:
-    """The zoo's classifiers whose names fit, at their own size or at others, as published or at other widths.
+def candidates(
+    pattern: str, *, task: str = "classify", sizes: Sequence[int] = (), widths: Sequence[float] = ()
+) -> list[Arch]:
+    """The zoo's networks whose names fit, at their own size or at others, as published or at other widths.
+
+    Backbones stand under the task's usual head; networks that were published for another task are left out.
 
     Raises:
-        UsageError: if no name fits.
+        UsageError: if no name fits, or there is no such task.
     """
     names = list_models(pattern)
     if not names:
@@ -69,7 +80,8 @@ def candidates(pattern: str, *, sizes: Sequence[int] = (), widths: Sequence[floa
     families = dict.fromkeys(catalog()[name]["family"] for name in names)
     own = [zoo_arch(name) for name in names]
     own += [zoo_arch(family, width=width) for family in families for width in widths]
-    return [replace(one, size=size) for one in dict.fromkeys(own) for size in (sizes or (one.size,))]
+    fit = [headed(one, task) for one in own if isinstance(one.head, Classifier) or headed(one, task) is one]
+    return [replace(one, size=size) for one in dict.fromkeys(fit) for size in (sizes or (one.size,))]
 
 
 def suggest(
@@ -84,34 +96,41 @@ def suggest(
         target: milliseconds.
         latency: predicts, and times the rows that its table lacks.
         most: how many are timed.
-        measured: how many of the first are also measured as whole networks.
+        measured: how many of the first are also measured as whole networks, on which predictions are then put.
 
     Raises:
-        UsageError: if every network is far slower than the target.
+        UsageError: if there is none, or every one is far slower than the target.
     """
-    order = sorted(found, key=macs)
+    if not found:
+        raise UsageError("none of these networks does the task; give another pattern of names")
+    count = partial(macs, outputs=latency.timed.conditions.outputs)
+    order = sorted(found, key=count)
     probe = order[0]
-    pace = latency(probe) / macs(probe)
+    pace = latency(probe) / count(probe)
     low, high = NEAR
-    near = [one for one in order if low * target <= pace * macs(one) <= high * target]
+    near = [one for one in order if low * target <= pace * count(one) <= high * target]
     if not near:
         if latency(probe) > target:
             raise UsageError(
                 f"none of {len(found)} networks takes {target:g} ms; the smallest, {probe.name} at {probe.size} "
                 f"pixels, takes {latency(probe):.3g} ms: raise the target or give smaller --sizes"
             )
-        near = [one for one in order if pace * macs(one) <= target][-most:]
+        near = [one for one in order if pace * count(one) <= target][-most:]
     kept = sorted(near, key=_accuracy, reverse=True)[:most]
     latency.know(kept)
-    told = [_suggestion(one, latency(one), target) for one in kept]
-    ranked = sorted(told, key=lambda one: (not one.fits, -_accuracy(one.arch), -one.predicted_ms))
+    first = _ranked(kept, target, latency)[:measured]
+    if first:
+        latency.calibrate([one.arch for one in first])
+    ranked = _ranked(kept, target, latency)
     times = latency.measured([one.arch for one in ranked[:measured]])
     return [replace(one, measured_ms=ms) for one, ms in zip(ranked, times, strict=False)] + ranked[len(times) :]
 
 
-def _suggestion(arch: Arch, ms: float, target: float) -> Suggestion:
-    top1, weights = _published(arch)
-    return Suggestion(arch, top1, weights, ms, ms <= target)
+def _ranked(archs: Sequence[Arch], target: float, latency: Latency) -> list[Suggestion]:
+    """Networks by the times that are known so far: those within the target first, the most accurate first."""
+    outputs = latency.timed.conditions.outputs
+    told = [Suggestion(one, outputs, *_published(one), (ms := latency(one)), ms <= target) for one in archs]
+    return sorted(told, key=lambda one: (not one.fits, -_accuracy(one.arch), -one.predicted_ms))
 
 
 def _accuracy(arch: Arch) -> float:
@@ -119,10 +138,13 @@ def _accuracy(arch: Arch) -> float:
 
 
 def _published(arch: Arch) -> tuple[float | None, str]:
-    """The best published accuracy of a network at its size, and whose it is."""
+    """The best published accuracy of a network at its size, or of a backbone at any, and whose it is."""
     known: list[tuple[float, str]] = []
+    anywhere = not isinstance(arch.head, Classifier)
     for one in published_for(arch.name):
         for seen, top1 in ((one.preprocessing, one.top1), (one.better, one.better_top1)):
-            if seen is not None and top1 is not None and one.classes == CLASSES and seen.size[0] == arch.size:
+            if seen is None or top1 is None or one.classes != CLASSES:
+                continue
+            if anywhere or seen.size[0] == arch.size:
                 known.append((top1, one.name))
     return max(known, default=(None, ""))

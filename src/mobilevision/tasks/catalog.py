@@ -181,6 +181,11 @@ def has_splits(name: str, source: str | Path) -> bool:
     return any(entry.split for entry in _kind(name).lists(source).entries)
 
 
+def task_for(name: str, data: Data) -> Task:
+    """The task called `name` for the classes of some data."""
+    return make_task(name, data.labels, multilabel=data.multilabel)
+
+
 def headed(arch: Arch, name: str) -> Arch:
     """The network under a head that does the task called `name`: its own if that does, else the task's usual one.
 

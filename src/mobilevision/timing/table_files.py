@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from mobilevision.architecture import Arch, Tap, fact
-from mobilevision.blocks import Block, Classifier, Head
+from mobilevision.blocks import Block, Head
 from mobilevision.deploy.base import INT8, Array, Format, Precision
+from mobilevision.deploy.filing import Shape, filing_, opened
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.integers import form_for
 from mobilevision.deploy.ranges import Rounding, minmax
-from mobilevision.errors import UsageError
 from mobilevision.network import Network
+from mobilevision.tasks.catalog import task_of
 
 CHANNELS_LAST = ("litert",)
 """Formats whose maps have their channels last."""
@@ -27,7 +30,7 @@ SHOWN = 4
 
 
 class Alone(nn.Module):
-    """A block, a head or a network by itself, in the layout of its format.
+    """A block by itself, in the layout of its format.
 
     Args:
         part: what is timed.
@@ -39,7 +42,7 @@ class Alone(nn.Module):
         self.part, self.last = part, last
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape: (N, cin, H, W) -> (N, out, H', W'), or (N, H', W', out), or (N, outputs)."""
+        """Shape: (N, cin, H, W) -> (N, out, H', W'), or (N, H', W', out)."""
         y: Tensor = self.part(x)
         return y.permute(0, 2, 3, 1) if self.last else y
 
@@ -55,10 +58,36 @@ class OnOneMap(nn.Module):
         super().__init__()
         self.hand, self.head = nn.Conv2d(channels, channels, 1, groups=channels), head
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Shape: (N, C, H, W) -> (N, outputs)."""
-        scores: Tensor = self.head([self.hand(x)])
-        return scores
+    def forward(self, x: Tensor) -> Any:
+        """Shape: (N, C, H, W) -> what the head gives."""
+        return self.head([self.hand(x)])
+
+
+class OnMaps(nn.Module):
+    """A head that takes its maps from one input, since a file that is timed has one.
+
+    Args:
+        head: what is timed.
+        shapes: of its maps.
+        last: whether maps come with their channels last.
+    """
+
+    def __init__(self, head: nn.Module, shapes: Sequence[Shape], *, last: bool) -> None:
+        super().__init__()
+        self.head, self.shapes, self.last = head, shapes, last
+        self.ends = list(accumulate(map(math.prod, shapes), initial=0))
+
+    def forward(self, x: Tensor) -> Any:
+        """Shape: (N, numbers of all maps, 1, 1) -> what the head gives."""
+        flat, places = x.flatten(1), pairwise(self.ends)
+        return self.head([self.laid(flat[:, a:b], shape) for (a, b), shape in zip(places, self.shapes, strict=True)])
+
+    def laid(self, numbers: Tensor, shape: Shape) -> Tensor:
+        """The numbers of a map as a map."""
+        channels, height, width = shape
+        if self.last:
+            return numbers.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+        return numbers.reshape(-1, *shape)
 
 
 def write(items: Sequence[dict[str, Any]], *, outputs: int, format: str, precision: str) -> None:
@@ -66,7 +95,7 @@ def write(items: Sequence[dict[str, Any]], *, outputs: int, format: str, precisi
 
     Args:
         items: "what": a block, a head or an architecture as plain JSON; "shape": (channels, height, width) of what
-            comes in; "to": path of the file.
+            comes in, or several of a head on several maps; "to": path of the file.
         outputs: of heads.
         format: what to write.
         precision: what the files compute with.
@@ -75,33 +104,47 @@ def write(items: Sequence[dict[str, Any]], *, outputs: int, format: str, precisi
     number = find_precision(format_, precision)
     torch.manual_seed(0)
     for item in items:
-        what = fact(item["what"])
-        module = Alone(part(what, item["shape"], outputs), last=format in CHANNELS_LAST and isinstance(what, Block))
-        write_one(module.eval(), tuple(item["shape"]), format_, number, to=Path(item["to"]))
+        what, shape = fact(item["what"]), fact(item["shape"])
+        if isinstance(what, Arch):
+            module, shown = whole(what, shape, outputs, format_, number), shape
+        else:
+            alone, shown = part(what, shape, outputs, last=format in CHANNELS_LAST)
+            module = form_for(alone.eval(), format_, number)
+        write_one(module, shown, format_, number, to=Path(item["to"]))
 
 
-def part(what: Block | Head | Arch, shape: Sequence[int], outputs: int) -> nn.Module:
-    """The module that is timed.
+def whole(arch: Arch, shape: Shape, outputs: int, format_: Format, number: Precision) -> nn.Module:
+    """A network as its file holds it, with what chooses boxes or enlarges masks behind a dense head."""
+    network = Network(arch, outputs, channels=shape[0])
+    card = task_of(arch, tuple(map(str, range(outputs)))).facts()
+    filing = filing_(network, card, shape)
+    return filing.finished(form_for(network, format_, number))
 
-    Raises:
-        UsageError: if it is a head on several maps.
+
+def part(what: Block | Head, shape: Any, outputs: int, *, last: bool) -> tuple[nn.Module, Shape]:
+    """A row by itself, and the shape of what comes into it; of dense heads, what their layers say.
+
+    Args:
+        what: a block or a head.
+        shape: of what comes in; several of a head on several maps.
+        outputs: of a head.
+        last: whether maps come and leave with their channels last.
     """
-    match what:
-        case Arch():
-            return Network(what, outputs, channels=shape[0])
-        case Classifier():
-            return OnOneMap(what.build((Tap((0, 0), "", 1, shape[0]),), outputs), shape[0])
-        case Block():
-            return what.build(shape[0])
-    raise UsageError(f"a {type(what).__name__} cannot be timed alone; tables know classifiers' heads")
+    if isinstance(what, Block):
+        return Alone(what.build(shape[0]), last=last), shape
+    shapes = shape if isinstance(shape[0], tuple) else (shape,)
+    head = what.build(tuple(Tap((0, 0), "", 1, each[0]) for each in shapes), outputs).eval()
+    filed = opened(head, [torch.zeros(1, *each) for each in shapes])
+    if len(shapes) == 1:
+        return OnOneMap(filed, shapes[0][0]), shapes[0]
+    return OnMaps(filed, shapes, last=last), (sum(map(math.prod, shapes)), 1, 1)
 
 
-def write_one(module: nn.Module, shape: tuple[int, int, int], format_: Format, number: Precision, *, to: Path) -> None:
+def write_one(module: nn.Module, shape: Shape, format_: Format, number: Precision, *, to: Path) -> None:
     """Write one file; in 8 bits, calibrated on noise."""
-    ready = form_for(module, format_, number)
     if number is not INT8:
-        format_.export(ready, shape, CARD, to, number)
+        format_.export(module, shape, CARD, to, number)
         return
     assert format_.quantize is not None
     noise: Array = torch.randn(SHOWN, *shape).numpy()
-    format_.quantize(ready, noise, CARD, to, Rounding(minmax))
+    format_.quantize(module, noise, CARD, to, Rounding(minmax))

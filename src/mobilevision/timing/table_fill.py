@@ -35,7 +35,6 @@ def fill(table: TimedTable, keys: Iterable[Key], *, say: Say) -> int:
         How many rows were timed.
 
     Raises:
-        UsageError: if a row cannot be timed alone.
         MobilevisionError: if the converter or the runtime crashes or takes too long; names its log.
     """
     wanted = [key for key in dict.fromkeys(keys) if key not in table.times]
@@ -62,7 +61,7 @@ def fit(table: TimedTable, archs: Iterable[Arch], *, say: Say) -> int:
 
 def time_rows(keys: Sequence[Key], conditions: Conditions) -> list[float]:
     """The median time of each row, in ms, the computation alone."""
-    items = [{"what": plain(what), "shape": list(shape)} for what, shape in keys]
+    items = [{"what": plain(what), "shape": plain(shape)} for what, shape in keys]
     return _timed(items, conditions, job="mobilevision.timing.table_laps:rows")
 
 
