@@ -1,7 +1,6 @@
 """A report in a real browser: no error in the console, nothing wider than the window, and everyone can use it."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,6 @@ from mobilevision.zoo import arch
 from page_runs import make_boxes, make_masks, make_run, make_vectors
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    reason = "playwright is not installed; run: pip install playwright && playwright install chromium"
-    api = pytest.importorskip("playwright.sync_api", reason=reason)
-    with api.sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-        path = own if Path(own).is_file() else shutil.which("chromium") or shutil.which("google-chrome")
-        if path is None:
-            pytest.skip("there is no Chromium; run: playwright install chromium")
-        with playwright.chromium.launch(executable_path=path) as opened:
-            yield opened
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 import base64
 import io
-import shutil
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,19 +21,15 @@ from mobilevision.errors import MissingError
 from mobilevision.models import Model, create_model
 from mobilevision.pages.demo.folder import write_demo
 from mobilevision.pages.demo.runtime import RUNTIMES
-from mobilevision.pages.demo.serving import address, server
 from mobilevision.run import Run
 from mobilevision.tasks.classify import Classify
-from mobilevision.tasks.embed import Embed
-from mobilevision.tasks.filed import FiledDetect, FiledSegment
-from mobilevision.tasks.margins import NormalizedSoftmax
 from mobilevision.weights.save import save_weights
+from page_served import served
 
 pytestmark = pytest.mark.slow
 
 SIZE = (96, 128)  # not square, so that height and width cannot trade places unseen
 LABELS = ("<b>emu", "cat", "dog", "größer")
-FLAGS = ["--no-sandbox", "--use-fake-device-for-media-stream"]
 
 
 def drawn(seed: int, width: int = 301, height: int = 225) -> Image.Image:
@@ -89,31 +83,14 @@ def runtime(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def demo(runtime: str, run: Run) -> Iterator[str]:
     """The address of the demo, which exported its file itself."""
-    folder = write_demo(run, to=run.folder / runtime, runtime=runtime, samples=4)
-    with server(folder) as opened:
-        thread = threading.Thread(target=opened.serve_forever)
-        thread.start()
-        yield address(opened)
-        opened.shutdown()
-        thread.join()
+    with served(write_demo(run, to=run.folder / runtime, runtime=runtime, samples=4)) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def file(runtime: str, run: Run, demo: str) -> Model:
     """The exported file in its runtime for Python."""
     return load(next(run.artifacts.glob(f"*{find_format(runtime).suffix}")))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("there is no chromium on the PATH")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -285,58 +262,3 @@ def test_pictures_are_resized_to_the_bits_of_python(page: Any, kind: str) -> Non
         )
         theirs = np.asarray(Image.fromarray(pixels).resize(new, resample))
         assert np.array_equal(np.array(ours).reshape(new[1], new[0], 4)[..., :3], theirs)
-
-
-def read(page: Any, task: Any, output: torch.Tensor, **facts: Any) -> list[dict[str, Any]]:
-    """What the page makes of a file's output for one picture: rows, best first."""
-    rows: list[dict[str, Any]] = page.evaluate(
-        """async ([numbers, dims, facts]) => {
-          const { TASKS } = await import("./tasks.mjs");
-          return TASKS[facts.task.task].read({ data: Float32Array.from(numbers), dims }, facts).rows;
-        }""",
-        [output.flatten().tolist(), list(output.shape), {"task": task.facts(), "shown": 5} | facts],
-    )
-    return rows
-
-
-def scores(rows: list[dict[str, Any]]) -> list[float]:
-    return [row["score"] for row in rows]
-
-
-def names(rows: list[dict[str, Any]]) -> tuple[str, ...]:
-    return tuple(row["label"] for row in rows)
-
-
-def test_several_labels_of_a_picture_are_read_as_in_python(page: Any) -> None:
-    task, output = Classify(LABELS, multilabel=True), torch.randn(1, 4)
-    rows, (told,) = read(page, task, output), task.decode(output)
-    assert names(rows) == told.labels
-    assert scores(rows) == pytest.approx(told.scores, abs=1e-6)
-
-
-def test_boxes_are_read_as_in_python(page: Any) -> None:
-    task = FiledDetect(LABELS, sure=0.5)
-    output = torch.cat([torch.rand(1, 40, 5), torch.randint(0, 4, (1, 40, 1))], -1)
-    rows, (told,) = read(page, task, output), task.decode(output)
-    assert 10 < len(rows) < 30
-    assert names(rows) == told.labels
-    assert scores(rows) == pytest.approx(told.scores, abs=1e-6)
-    assert [row["bottom"] for row in rows] == pytest.approx([box[3] for box in told.boxes], abs=1e-6)
-
-
-@pytest.mark.parametrize("classes", [True, False], ids=["scores", "classes"])
-def test_masks_are_read_as_in_python(page: Any, classes: bool) -> None:
-    task, output = FiledSegment(LABELS), torch.randn(1, 4, 9, 7)
-    output = output if classes else output.argmax(1).float()
-    rows, (told,) = read(page, task, output), task.decode(output)
-    assert dict(zip(names(rows), scores(rows), strict=True)) == pytest.approx(told.shares)
-
-
-def test_vectors_find_the_samples_most_like_them(page: Any) -> None:
-    known = torch.nn.functional.normalize(torch.randn(6, 8), dim=1)
-    samples = [{"file": f"{i}.png", "truth": f"no. {i}", "said": {"vector": known[i].tolist()}} for i in range(6)]
-    output = torch.nn.functional.normalize(torch.randn(1, 8), dim=1)
-    rows = read(page, Embed(outputs=8, margin=NormalizedSoftmax()), output, samples=samples)
-    likeness, order = (output @ known.T)[0].sort(descending=True)
-    assert names(rows) == tuple(f"no. {i}" for i in order[:5].tolist())
-    assert scores(rows) == pytest.approx(likeness[:5].tolist(), abs=1e-6)

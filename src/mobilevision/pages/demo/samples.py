@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from PIL import Image
 
 from mobilevision.data.pictures import open_picture
 from mobilevision.errors import InputError, UsageError
 from mobilevision.models import Model
 from mobilevision.run import Run
+from mobilevision.tasks.base import Told
 from mobilevision.tasks.catalog import data_of
 
 MOST = 8
@@ -69,7 +71,14 @@ def write_samples(found: Sequence[Picture], model: Model, folder: Path) -> list[
     for number, (image, truth) in enumerate(found):
         name = f"{number}.png"
         image.save(folder / name, optimize=True)
-        said = model.predict(image)
-        assert not isinstance(said, list)
+        said = told(model, image)
         rows.append({"file": f"samples/{name}", "truth": truth, "said": said.facts(), "words": said.words()})
     return rows
+
+
+@torch.no_grad()
+def told(model: Model, image: Image.Image) -> Told:
+    """What a file says of a picture, in its own pixels: a mask is not enlarged, so that a browser's can be compared."""
+    prepared = model.task.picture(model.preprocessing)(image)
+    (said,) = model.task.decode(model.network(prepared[None]))
+    return said

@@ -66,13 +66,15 @@ const detect = {
   apart({ boxes }, said) {
     const same = boxes.length === said.labels.length && boxes.every((box, i) => box.label === said.labels[i]);
     const count = Math.min(boxes.length, said.scores.length);
-    return { same, most: Math.max(0, ...boxes.slice(0, count).map((box, i) => Math.abs(box.score - said.scores[i]))) };
+    const ours = boxes.slice(0, count).flatMap(({ left, top, right, bottom, score }) => [left, top, right, bottom, score]);
+    const theirs = said.scores.slice(0, count).flatMap((score, i) => [...said.boxes[i], score]);
+    return { same, most: Math.max(0, ...ours.map((number, i) => Math.abs(number - theirs[i]))) };
   },
 };
 
 const segment = {
   scores: "share of the picture",
-  near: 0.02, // Python counts pixels of the picture, this those of the mask
+  near: 1e-3,
   prepare: stretched,
   read({ data, dims }, { task }) {
     const mask = dims.length === 4 ? likeliest(data, dims) : Uint8Array.from(data, Math.round);
