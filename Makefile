@@ -9,7 +9,7 @@ venv := .venv
 bin := $(venv)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo web test test-slow check format catalog docs clean
+.PHONY: help demo web wheel test test-slow check format catalog docs clean
 
 help:  ## the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -20,6 +20,9 @@ demo: $(venv)/demo  ## install, then pictures of digits to proven LiteRT and ONN
 web: $(venv)/demo  ## bring the runtimes that `mobilevision demo` runs files in, and axe-core for tests (needs npm)
 	$(bin)/python -m mobilevision.pages.demo.runtime
 	$(bin)/python tests/axe.py
+
+wheel: web  ## the package with the browser's runtimes inside, into dist/
+	$(pip) wheel --quiet --no-deps --wheel-dir dist .
 
 test: $(venv)/dev  ## the fast tests (under 6 minutes)
 	$(bin)/python -m pytest -v
@@ -43,7 +46,7 @@ docs: $(venv)/dev  ## the pages, into docs/_build/html; a warning is an error
 	$(bin)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 clean:  ## remove what make made
-	rm -rf $(venv) demo docs/_build docs/_api
+	rm -rf $(venv) demo dist docs/_build docs/_api
 
 # Editable, so that what runs is always the checkout; each stamp is renewed when the dependencies change.
 $(venv)/demo: pyproject.toml | $(bin)/python

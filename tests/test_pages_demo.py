@@ -103,13 +103,13 @@ def test_a_runtime_goes_with_its_license_and_its_own_face(
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_without_the_runtime_the_verb_exits_4_and_says_make_web(
+def test_without_the_runtime_the_verb_exits_4_and_says_what_brings_it(
     runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
     monkeypatch.setattr(Package, "unfit", lambda *_: ["a.wasm"])
     run = make_run(tmp_path / "pets")
     assert command(["demo", str(run.folder), "--runtime", runtime, "--no-serve", "--json"]) == 4
-    assert "run: make web" in json.loads(capsys.readouterr().out)["error"]
+    assert "run: python -m mobilevision.pages.demo.runtime" in json.loads(capsys.readouterr().out)["error"]
     assert not (run.folder / "demo").exists()
 
 

@@ -66,7 +66,7 @@ class Package:
         """
         npm = shutil.which("npm")
         if npm is None:
-            raise MissingError(f"npm is not installed; it brings {self.name}: install Node.js and run: make web")
+            raise MissingError(f"npm is not installed; it brings {self.name}: install Node.js and run it again")
         with tempfile.TemporaryDirectory() as folder:
             command = [npm, "pack", "--silent", f"{self.name}@{self.version}"]
             try:
@@ -74,7 +74,7 @@ class Package:
                     command, cwd=folder, capture_output=True, text=True, check=False, timeout=SECONDS
                 )
             except subprocess.TimeoutExpired:
-                raise MissingError(f"npm did not bring {self.name} in {SECONDS} s; run make web again") from None
+                raise MissingError(f"npm did not bring {self.name} in {SECONDS} s; run it again") from None
             archives = list(Path(folder).glob("*.tgz"))
             if done.returncode or len(archives) != 1:
                 reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]

@@ -1,7 +1,7 @@
 """Runtimes for browsers: files of npm packages that a demo carries with it.
 
 They are not in the repository. `make web` runs this file, which asks npm for one version of each package and takes the
-files out; built wheels hold them. Their licenses are in `web/`, and go where they go.
+files out; wheels built after it hold them. Their licenses are in `web/`, and go where they go.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from mobilevision.pages.demo.npm import Package, Taken
 
 WEB = Path(__file__).parent / "web"
 FOLDER = WEB / "npm"
+COMMAND = "python -m mobilevision.pages.demo.runtime"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class WebRuntime:
             if unfit := package.unfit(folder):
                 raise MissingError(
                     f"{' and '.join(unfit)} of {package.name} {package.version} {'is' if len(unfit) == 1 else 'are'} "
-                    f"not in {folder}; run: make web (in a checkout; wheels built after it hold them)"
+                    f"not in {folder}; run: {COMMAND} (it asks npm; in a checkout: make web)"
                 )
         names = [file.name for package in self.packages for file in package.files]
         return [*(folder / name for name in names), WEB / self.license]
@@ -121,6 +122,6 @@ if __name__ == "__main__":
             for package in each.packages:
                 if package.unfit(FOLDER):
                     package.fetch(FOLDER)
-    except MobilevisionError as error:
+    except (MobilevisionError, OSError) as error:  # an installed package may be read-only
         raise SystemExit(f"error: {error}") from error
     print(*(os.path.relpath(file) for each in RUNTIMES.values() for file in each.files()), sep="\n")
