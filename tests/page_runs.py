@@ -3,12 +3,14 @@
 import json
 import math
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
 
 from mobilevision.architecture import Arch
+from mobilevision.cost import Row, walk
 from mobilevision.files import sha256
 from mobilevision.run import Run, environment
 from mobilevision.zoo.v2 import mobilenetv2
@@ -39,7 +41,8 @@ def make_run(folder: Path, *, labels: tuple[str, ...] = LABELS, arch: Arch | Non
         run.log(**_line(epoch, epochs, chance))
     run.write("metrics", _metrics(labels, confusion, _pictures(folder / "pictures", labels)))
     explain(run, run.read("metrics"))
-    artifact(run, "litert", ".tflite", 2.41)
+    layers = operators(walk(run.arch, 224, len(labels)))
+    artifact(run, "litert", ".tflite", 2.41, layers={"file": "mobilenetv2_100_fp32.tflite"} | layers)
     artifact(run, "onnx", ".onnx", 3.87)
     return run
 
@@ -82,7 +85,24 @@ def _dense(folder: Path, task: str, figure: str, told: dict[str, Any]) -> Run:
     return run
 
 
-def artifact(run: Run, format_: str, suffix: str, milliseconds: float) -> None:
+def operators(rows: Sequence[Row]) -> dict[str, Any]:
+    """What `bench --layers` tells of a file with two operators a row: one that multiplies, one that does not."""
+    layers: list[dict[str, Any]] = []
+    for number, row in enumerate(rows):
+        times = {"ms": 0.02 + number / 1000, "bound_ms": 0.01, "achieved": 0.5, "piece": "0"}
+        moved = {"bytes": row.cost.weight_bytes + row.cost.activation_bytes, "macs": row.cost.macs}
+        layers += [
+            times | moved | {"name": f"{number} conv", "operator": "CONV_2D", "bound": "compute"},
+            times | {"bytes": 4096, "macs": 0, "name": f"{number} add", "operator": "ADD", "bound": "memory"},
+        ]
+    machine = {"gmacs": 90.0, "gmacs_int8": 400.0, "threads": 1, "how": "matrix products and copies; best of 12"}
+    machine |= {"bandwidth": [[65536, 60.0], [1048576, 90.0], [67108864, 5.0]]}
+    whole = {"ms": sum(layer["ms"] for layer in layers), "bound_ms": 0.01 * len(layers), "achieved": 0.25}
+    told = {"how": "each operator cut out of the file and run alone", "threads": 1, "runs": 50}
+    return told | {"machine": machine, "whole": whole, "layers": layers}
+
+
+def artifact(run: Run, format_: str, suffix: str, milliseconds: float, *, layers: Any = None) -> None:
     """An exported file, as its facts tell of it."""
     name = f"mobilenetv2_100_fp32{suffix}"
     runtime = f"{format_} 2.3.0"
@@ -101,6 +121,7 @@ def artifact(run: Run, format_: str, suffix: str, milliseconds: float) -> None:
         "coverage": coverage,
         "timing": timing | {"runs": 50, "threads": 1, "busy": 1.0, "machine": "Xeon, 2 cores", "runtime": runtime},
     }
+    facts |= {"layers": layers} if layers else {}
     run.artifacts.mkdir(exist_ok=True)
     (run.artifacts / f"{name}.json").write_text(json.dumps(facts))
 

@@ -1,5 +1,6 @@
 """A time tells a picture's whole way, its energy where that is counted, and every operator beside its bound."""
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -55,6 +56,7 @@ def test_a_pictures_whole_way_is_the_sum_of_its_parts(file: Artifact) -> None:
 
 def test_every_operator_has_a_time_and_a_bound_and_they_hold_the_networks_arithmetic(run: Run, file: Artifact) -> None:
     found = break_down(file)
+    assert Artifact.open(file.path).facts["layers"] == json.loads(json.dumps(found.facts()))
     rows = walk(run.arch, SIZE, outputs=len(LABELS))
     assert sum(each.macs for each in found.layers) >= sum(row.cost.macs for row in rows)  # blocks of 16 channels
     assert all(each.ms >= 0 for each in found.layers)

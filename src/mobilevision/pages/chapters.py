@@ -12,6 +12,7 @@ from mobilevision.errors import InputError, MobilevisionError
 from mobilevision.pages import quantities
 from mobilevision.pages.charts import WRITTEN, Series, confusions, curves, matrix, raster
 from mobilevision.pages.facts import Missing, RunFacts
+from mobilevision.pages.operators import Spent, spent
 from mobilevision.pages.picture import picture
 from mobilevision.pages.scenes import Shown, shown_scenes
 from mobilevision.pages.search import Search, searched
@@ -85,6 +86,7 @@ class Chapter:
         right: examples.
         wrong: examples, the surest mistakes first.
         scenes: pictures with boxes or masks, drawn.
+        spent: where the time of its files goes.
         trust: how far it may be trusted.
         missing: what is not there.
         more: what could be told besides.
@@ -100,6 +102,7 @@ class Chapter:
     right: list[Example]
     wrong: list[Example]
     scenes: list[Shown]
+    spent: list[Spent]
     trust: Trust
     missing: list[Missing]
     more: list[Missing]
@@ -156,6 +159,11 @@ class Chapter:
         """What needs no training, and what no network could exceed, in lines."""
         return told_beside(self.facts.part("metrics"))
 
+    @property
+    def timed(self) -> Spent | None:
+        """The first file whose time is known block by block."""
+        return next((one for one in self.spent if one.rows), None)
+
     def block(self, row: Row) -> str:
         """A row's block in words."""
         return describe(row.block)
@@ -189,6 +197,7 @@ def chapter(facts: RunFacts, *, pictures: int, looks: int) -> Chapter:
         right=right,
         wrong=wrong,
         scenes=shown_scenes(facts.part("metrics"), facts.labels),
+        spent=spent(facts, listing.rows if listing else ()),
         trust=trusted,
         missing=[*facts.missing, *trusted.missing, *undrawn, *_unfinished(facts)],
         more=untold(facts),

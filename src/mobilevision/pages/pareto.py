@@ -10,8 +10,9 @@ from mobilevision.pages.charts import COLORS, ticks
 from mobilevision.pages.svg import Element, add, drawing, text_width
 
 WIDTH, HEIGHT = 560.0, 400.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 18.0, 40.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 56.0, 18.0, 40.0, 40.0
 LETTER = 11.0  # font size of a label
+FEWEST = 3  # ticks of an axis
 
 
 class Point(NamedTuple):
@@ -108,18 +109,20 @@ class _Plane:
             line = {"x1": LEFT, "x2": WIDTH - RIGHT, "y1": y, "y2": y, "stroke": "currentColor"}
             add(root, "line", line | {"stroke-opacity": "0.15"})
             add(root, "text", quiet | {"x": LEFT - 6, "y": y + 4, "text-anchor": "end"}, up.form(value))
-        for value in _round_costs(math.exp(self.low), math.exp(self.high)):
+        for value in round_steps(math.exp(self.low), math.exp(self.high)):
             place = {"x": self.x(value), "y": HEIGHT - BOTTOM + 16, "text-anchor": "middle"}
             add(root, "text", quiet | place, across.form(value))
         add(root, "text", quiet | {"x": WIDTH - RIGHT, "y": HEIGHT - 6, "text-anchor": "end"}, across.name)
         add(root, "text", quiet | {"x": LEFT, "y": 34}, up.name)
 
 
-def _round_costs(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten from `low` to `high`, or every power alone where those would be many."""
+def round_steps(low: float, high: float) -> list[float]:
+    """Ticks of a logarithmic axis: powers of ten; 1, 2 and 5 times these; or, where few of them fit, evenly spread."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if len(powers) < 4 else (1,)
-    return [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+    few = [10.0**power for power in powers] if len(powers) > 3 else []
+    more = [step * power for power in (10.0**power for power in powers) for step in (1, 2, 5)]
+    kept = [[value for value in each if low <= value <= high] for each in (few, more, ticks(low, high))]
+    return next((each for each in kept if len(each) >= FEWEST), kept[-1])
 
 
 def _mark(root: Element, one: Point, at: tuple[float, float], *, on_front: bool, told: str) -> None:

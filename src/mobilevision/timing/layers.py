@@ -101,6 +101,8 @@ class Breakdown:
 def break_down(file: Artifact | str | Path, *, threads: int = 1, runs: int = LEAST, seconds: float = 900) -> Breakdown:
     """Time a file operator by operator, and measure in the same run what this machine can do at best.
 
+    What is found is kept beside the file, as "layers" of its facts.
+
     Args:
         file: an exported file with its facts beside it.
         threads: that the runtime may use.
@@ -124,7 +126,7 @@ def break_down(file: Artifact | str | Path, *, threads: int = 1, runs: int = LEA
     payload = {"file": str(artifact.path), "threads": threads, "runs": runs}
     rows = jobs.call("mobilevision.timing.layers:take", payload, seconds=seconds)
     integers = artifact.facts.get("precision") == INT8.name
-    return Breakdown(
+    found = Breakdown(
         file=artifact.path.name,
         layers=tuple(bounded(Layer(**layer), ms, machine, integers=integers) for layer, ms in rows),
         machine=machine,
@@ -132,6 +134,8 @@ def break_down(file: Artifact | str | Path, *, threads: int = 1, runs: int = LEA
         threads=threads,
         runs=runs,
     )
+    artifact.with_facts(layers=found.facts())
+    return found
 
 
 def take(file: str, threads: int, runs: int) -> Sequence[tuple[dict[str, Any], float]]:

@@ -1,0 +1,175 @@
+"""Where an exported file's time goes, operator by operator, under the roof of the machine that ran it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mobilevision.cost import Row
+from mobilevision.pages import quantities
+from mobilevision.pages.charts import COLORS
+from mobilevision.pages.facts import RunFacts
+from mobilevision.pages.pareto import round_steps
+from mobilevision.pages.svg import Element, add, drawing, text_width, written
+
+SLOWEST = 8
+"""Operators that are listed."""
+
+WIDTH, HEIGHT = 560.0, 380.0
+LEFT, RIGHT, TOP, BOTTOM = 58.0, 18.0, 54.0, 44.0
+BOUNDS = {"compute": COLORS[0], "memory": COLORS[1]}
+DASHES = {"stroke-dasharray": "5 4"}
+LEAST, MOST = 3.0, 14.0  # radius of an operator that takes no time, and of one that takes all
+
+Operator = Mapping[str, Any]
+"""What `bench --layers` says of one: "ms", "macs", "bytes", "bound", "bound_ms", "achieved", "operator", "name"."""
+
+
+class Spent(NamedTuple):
+    """A file's time.
+
+    Attributes:
+        facts: what `bench --layers` left beside the file.
+        drawing: every operator that multiplies as a point under the machine's roof, as SVG; "" if there is none.
+        slowest: the operators that take the most.
+        rows: ms of each row of the network; None where operators and rows cannot be told to be the same.
+    """
+
+    facts: Mapping[str, Any]
+    drawing: str
+    slowest: list[Operator]
+    rows: list[float] | None
+
+
+def spent(facts: RunFacts, rows: Sequence[Row]) -> list[Spent]:
+    """The time of each file of a run that was timed operator by operator."""
+    found = []
+    for file in facts.artifacts:
+        told = file.get("layers")
+        if not isinstance(told, dict) or not told.get("layers"):
+            continue
+        layers = told["layers"]
+        slowest = sorted(layers, key=lambda layer: -layer["ms"])[:SLOWEST]
+        precision = {"precision": file.get("precision", "")}
+        found.append(Spent(told | precision, roofs(told | precision), slowest, by_row(rows, layers)))
+    return found
+
+
+def by_row(rows: Sequence[Row], layers: Sequence[Operator]) -> list[float] | None:
+    """The time of each row of a network, in ms, from that of its file's operators.
+
+    Operators run in the order of the rows, and a row's multiply-accumulates tell where it ends; one that multiplies
+    nothing belongs to the row before it, so that a row of nothing else has no time. None where the counts do not meet,
+    as in files in 8 bits with another stem.
+    """
+    times, at = [], 0
+    for row in rows:
+        wanted, done, ms = row.cost.macs + row.cost.attention_macs, 0, 0.0
+        while at < len(layers) and (done < wanted or not layers[at]["macs"]):
+            done, ms, at = done + layers[at]["macs"], ms + layers[at]["ms"], at + 1
+        if done != wanted:
+            return None
+        times.append(ms)
+    return times if at == len(layers) else None
+
+
+def roofs(facts: Mapping[str, Any]) -> str:
+    """The machine's roofline: how fast each operator multiplies, over how much it multiplies for a byte.
+
+    The flat roof is the machine's best matrix product, the slopes the bytes a second of its nearest cache and of its
+    memory, all measured in the same run.
+
+    Args:
+        facts: as `Breakdown.facts` gives them, with the file's "precision".
+
+    Returns:
+        SVG, or "" if no operator has both multiply-accumulates and bytes.
+    """
+    points = [layer for layer in facts["layers"] if layer["macs"] and layer["bytes"] and layer["ms"]]
+    if not points:
+        return ""
+    machine = facts["machine"]
+    peak = machine["gmacs_int8" if facts["precision"] == "int8" else "gmacs"]
+    speeds = [speed for _, speed in machine["bandwidth"]]
+    told = f"{len(points)} operators; the roof is at {peak:.0f} billion multiply-accumulates a second."
+    root = drawing(WIDTH, HEIGHT, name="chart", title=f"The machine's roofline for {facts['file']}", description=told)
+    plane = _Plane(points, peak)
+    plane.axes(root)
+    for speed, name in ((max(speeds), "nearest cache"), (speeds[-1], "memory")):
+        plane.roof(root, speed, peak, name)
+    for layer in sorted(points, key=lambda layer: -layer["ms"]):  # small ones above
+        plane.point(root, layer, facts["whole"]["ms"])
+    _legend(root)
+    return written(root)
+
+
+class _Plane:
+    """From multiply-accumulates a byte, and billions of them a second, to pixels; both by their logarithm."""
+
+    def __init__(self, points: Sequence[Operator], peak: float) -> None:
+        across, up = [layer["macs"] / layer["bytes"] for layer in points], [_speed(layer) for layer in points]
+        self.left, self.right = min(across) / 1.6, max(across) * 1.6
+        self.low, self.high = min(up) / 1.8, max(peak, *up) * 1.5
+
+    def x(self, value: float) -> float:
+        return LEFT + math.log(value / self.left) / math.log(self.right / self.left) * (WIDTH - LEFT - RIGHT)
+
+    def y(self, value: float) -> float:
+        share = math.log(value / self.low) / math.log(self.high / self.low)
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+
+    def axes(self, root: Element) -> None:
+        quiet = {"font-size": 12, "fill-opacity": "0.75"}
+        for value in round_steps(self.low, self.high):
+            y = self.y(value)
+            line = {"x1": LEFT, "x2": WIDTH - RIGHT, "y1": y, "y2": y, "stroke": "currentColor"}
+            add(root, "line", line | {"stroke-opacity": "0.12"})
+            add(root, "text", quiet | {"x": LEFT - 6, "y": y + 4, "text-anchor": "end"}, f"{value:g}")
+        for value in round_steps(self.left, self.right):
+            place = {"x": self.x(value), "y": HEIGHT - BOTTOM + 17, "text-anchor": "middle"}
+            add(root, "text", quiet | place, f"{value:g}")
+        end = {"x": WIDTH - RIGHT, "y": HEIGHT - 6, "text-anchor": "end"}
+        add(root, "text", quiet | end, "multiply-accumulates a byte")
+        add(root, "text", quiet | {"x": 4, "y": TOP - 12}, "billions of them a second")
+
+    def roof(self, root: Element, speed: float, peak: float, name: str) -> None:
+        """A slope of so many billion bytes a second, up to the flat roof."""
+        corner = min(max(peak / speed, self.left), self.right)
+        start = max(self.left, self.low / speed)
+        ends = [(x, min(peak, speed * x)) for x in (start, corner, self.right) if x <= self.right]
+        path = " ".join(f"{self.x(x):.1f},{self.y(max(y, self.low)):.1f}" for x, y in ends)
+        dashes = {} if name == "memory" else DASHES
+        line = {"points": path, "fill": "none", "stroke": "currentColor", "stroke-opacity": "0.6", "stroke-width": 1.6}
+        add(add(root, "polyline", line | dashes), "title", {}, f"{name}: {speed:.0f} GB a second")
+
+    def point(self, root: Element, layer: Operator, whole: float) -> None:
+        share = layer["ms"] / whole if whole else 0.0
+        place = {"cx": self.x(layer["macs"] / layer["bytes"]), "cy": self.y(_speed(layer))}
+        color = {"fill": BOUNDS.get(layer["bound"], COLORS[6]), "fill-opacity": "0.62"}
+        dot = add(root, "circle", place | color | {"r": LEAST + (MOST - LEAST) * math.sqrt(share)})
+        told = (
+            f"{layer['operator']}: {quantities.milliseconds(layer['ms'])}, {layer['achieved']:.0%} of what is possible"
+        )
+        add(dot, "title", {}, told)
+
+
+def _speed(layer: Operator) -> float:
+    """Billions of multiply-accumulates a second."""
+    return float(layer["macs"] / layer["ms"] / 1e6)
+
+
+def _legend(root: Element) -> None:
+    x, quiet = LEFT, {"stroke": "currentColor", "stroke-opacity": "0.6", "stroke-width": 1.6}
+    for name, color in (("bound by compute", BOUNDS["compute"]), ("by memory", BOUNDS["memory"])):
+        add(root, "circle", {"cx": x + 5, "cy": 16, "r": 5, "fill": color, "fill-opacity": "0.62"})
+        x = _named(root, name, x + 15)
+    for name, dashes in (("memory's speed", {}), ("cache's speed", DASHES)):
+        add(root, "line", quiet | dashes | {"x1": x, "x2": x + 22, "y1": 16, "y2": 16})
+        x = _named(root, name, x + 28)
+
+
+def _named(root: Element, name: str, x: float) -> float:
+    """Write a name of the legend; where the next entry begins."""
+    add(root, "text", {"x": x, "y": 20, "font-size": 12.5}, name)
+    return x + text_width(name, 12.5) + 16
