@@ -18,6 +18,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
+    "benchmarks_told",
     "drawn_network",
     "plain_docstrings",
     "works_where",

@@ -149,6 +149,16 @@ def test_networks_that_nothing_tells_apart_share_a_line() -> None:
     ]
 
 
+def test_every_benchmark_says_what_it_asks_and_which_page_tells_what_it_found() -> None:
+    import benchmarks_told
+
+    found = {each.name: each for each in benchmarks_told.benchmarks()}
+    assert {"claims.py", "vit.py"} & found.keys() == {"claims.py"}
+    assert all(len(each.words) > 0 and len(each.words[0]) > 60 for each in found.values())
+    assert found["claims.py"].pages == ["claims"]
+    assert found["startup.py"].pages == ["benchmarks"]
+
+
 def test_docstrings_keep_their_code_and_lose_no_sign() -> None:
     import plain_docstrings
 

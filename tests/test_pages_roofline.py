@@ -15,6 +15,7 @@ from mobilevision.pages.devices import fits
 from mobilevision.pages.pareto import Axis, Point, beaten_by, front, scatter
 from mobilevision.pages.roofline import Candidate, candidate, drawn, page, sweep
 from mobilevision.pages.svg import written
+from page_runs import make_run
 
 WIDE = Arch("wide", ((Conv(8, 2),), (Conv(64),)), size=16)
 SMALL = Arch("small", ((Conv(8, 2),), (Separable(16),)), size=16)
@@ -88,6 +89,13 @@ def test_the_page_tells_every_network_and_needs_nothing_else() -> None:
     assert drawn(found) in text
     assert all(name in text for name in ("small", "wide", "unknown"))
     assert "://" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_run_whose_operators_were_timed_brings_the_roofline_of_its_machine(tmp_path: Path) -> None:
+    names = [str(make_run(tmp_path / "pets").folder), "mobilenetv4_conv_small"]
+
+    assert run(["roofline", *names, "--to", str(tmp_path / "page.html")]) == 0
+    assert "The machine's roofline for mobilenetv2_100_fp32.tflite" in (tmp_path / "page.html").read_text("utf-8")
 
 
 def test_the_roofline_ranks_accelerators_better_than_arithmetic_does() -> None:

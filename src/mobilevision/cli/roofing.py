@@ -18,10 +18,19 @@ def roofline(
     ] = None,
     *,
     size: Annotated[int | None, typer.Option(min=1, help="Side of the images; default: each network's own.")] = None,
-    to: Annotated[Path | None, typer.Option(metavar="PAGE", help="HTML page to write, with the fronts drawn.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PAGE",
+            help="HTML page to write, with the fronts drawn, and of a run the roofline of the machine that ran it "
+            "(bench --layers).",
+        ),
+    ] = None,
 ) -> Answer:
     """Rank networks on every hardware, from arithmetic alone to memory alone, and say where each is best."""
     from mobilevision.files import write_text
+    from mobilevision.pages.facts import read_facts
+    from mobilevision.pages.operators import spent
     from mobilevision.pages.roofline import candidate, page, sweep
     from mobilevision.zoo import list_models
 
@@ -29,7 +38,8 @@ def roofline(
     found = [candidate(arch, size=size) for arch in archs]
     swept = sweep(found if networks else [one for one in found if one.top1 is not None])
     if to is not None:
-        write_text(to, page(swept))
+        runs = [read_facts(name) for name in networks or () if Path(name).is_dir()]
+        write_text(to, page(swept, measured=[each for facts in runs for each in spent(facts, ())]))
     facts = swept.facts()
     head = f"{'network':<34} {'size':>5} {'MACs':>8} {'top-1':>6}  on the front at ridge points"
     return Answer(facts, "\n".join([head, *map(_line, facts), *([f"page {to}"] if to else [])]))

@@ -10,6 +10,7 @@ from typing import Any
 from mobilevision.architecture import Arch
 from mobilevision.cost import Row, roofline, walk
 from mobilevision.errors import UsageError
+from mobilevision.pages.operators import Spent
 from mobilevision.pages.pareto import HEIGHT, WIDTH, Axis, Point, front, scatter
 from mobilevision.pages.report import TEMPLATES, environment
 from mobilevision.pages.svg import drawing, written
@@ -141,14 +142,20 @@ def drawn(found: Sweep) -> str:
     return written(root)
 
 
-def page(found: Sweep) -> str:
-    """The drawing and the table as one HTML page that needs nothing else."""
+def page(found: Sweep, *, measured: Sequence[Spent] = ()) -> str:
+    """The drawing and the table as one HTML page that needs nothing else.
+
+    Args:
+        found: the networks on every ideal hardware.
+        measured: files with the time of every operator on this machine, whose own roofline stands beside.
+    """
     return (
         environment()
         .get_template("roofline.html.jinja")
         .render(
             drawing=drawn(found) if found.points(0) else "",
             rows=found.facts(),
+            measured=[each for each in measured if each.drawing],
             ridges=[f"{ridge:g}" for ridge in SHOWN],
             style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         )
