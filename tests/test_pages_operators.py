@@ -1,5 +1,6 @@
 """Where a file's time goes: operators and the rows of their network are told to be the same, or nothing is told."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from mobilevision.cost import Row, walk
-from mobilevision.pages.facts import read_facts
+from mobilevision.pages.facts import Missing, read_facts
 from mobilevision.pages.operators import BOUNDS, by_row, roofs, spent
 from mobilevision.pages.report import report
 from mobilevision.zoo import arch
@@ -68,4 +69,16 @@ def test_a_page_tells_the_bytes_and_the_time_of_every_block_and_the_slowest_oper
     assert "The machine's roofline for mobilenetv2_100_fp32.tflite" in text
     assert "0.0400 ms" in text  # the first block: twice 0.02
     assert '<th scope="col" class="number">Moved</th>' in text
-    assert len(spent(read_facts(run), ())) == 1
+
+
+@pytest.mark.parametrize("broken", ["no times", {"layers": [{"ms": 1}]}, None])
+def test_times_that_are_not_whole_are_said_to_be_missing(broken: Any, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "pets")
+    (file,) = run.artifacts.glob("*.tflite.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"layers": broken}))
+    missing: list[Missing] = []
+    assert spent(read_facts(run), (), missing) == []
+    assert "mobilenetv2_100_fp32.tflite are not whole" in missing[0].what
+    text = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "--layers" in text
+    assert "Where the time goes" not in text

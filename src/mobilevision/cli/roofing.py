@@ -39,7 +39,7 @@ def roofline(
     swept = sweep(found if networks else [one for one in found if one.top1 is not None])
     if to is not None:
         runs = [read_facts(name) for name in networks or () if Path(name).is_dir()]
-        write_text(to, page(swept, measured=[each for facts in runs for each in spent(facts, ())]))
+        write_text(to, page(swept, measured=[each for facts in runs for each in spent(facts, (), [])]))
     facts = swept.facts()
     head = f"{'network':<34} {'size':>5} {'MACs':>8} {'top-1':>6}  on the front at ridge points"
     return Answer(facts, "\n".join([head, *map(_line, facts), *([f"page {to}"] if to else [])]))

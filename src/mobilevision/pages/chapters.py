@@ -186,6 +186,8 @@ def chapter(facts: RunFacts, *, pictures: int, looks: int) -> Chapter:
     examples = facts.part("metrics").get("examples") or {}
     right, wrong = ([_example(each) for each in (examples.get(side) or [])[:pictures]] for side in ("right", "wrong"))
     trusted = trust(facts, looks=looks)
+    slow: list[Missing] = []
+    times = spent(facts, listing.rows if listing else (), slow)
     undrawn = [Missing(f"The network cannot be drawn: {broken}.")] if broken else []
     return Chapter(
         facts=facts,
@@ -197,9 +199,9 @@ def chapter(facts: RunFacts, *, pictures: int, looks: int) -> Chapter:
         right=right,
         wrong=wrong,
         scenes=shown_scenes(facts.part("metrics"), facts.labels),
-        spent=spent(facts, listing.rows if listing else ()),
+        spent=times,
         trust=trusted,
-        missing=[*facts.missing, *trusted.missing, *undrawn, *_unfinished(facts)],
+        missing=[*facts.missing, *trusted.missing, *slow, *undrawn, *_unfinished(facts)],
         more=untold(facts),
         search=search,
     )

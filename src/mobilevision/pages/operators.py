@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from mobilevision.cost import Row
 from mobilevision.pages import quantities
 from mobilevision.pages.charts import COLORS
-from mobilevision.pages.facts import RunFacts
+from mobilevision.pages.facts import Missing, RunFacts
 from mobilevision.pages.pareto import round_steps
 from mobilevision.pages.svg import Element, add, drawing, text_width, written
 
@@ -22,8 +22,11 @@ BOUNDS = {"compute": COLORS[0], "memory": COLORS[1]}
 DASHES = {"stroke-dasharray": "5 4"}
 LEAST, MOST = 3.0, 14.0  # radius of an operator that takes no time, and of one that takes all
 
+TOLD = ("file", "how", "threads", "runs", "machine", "whole", "layers")
+OPERATOR = ("name", "operator", "ms", "macs", "bytes", "bound", "achieved")
+"""What `bench --layers` says of a file, and of an operator."""
+
 Operator = Mapping[str, Any]
-"""What `bench --layers` says of one: "ms", "macs", "bytes", "bound", "bound_ms", "achieved", "operator", "name"."""
 
 
 class Spent(NamedTuple):
@@ -42,18 +45,31 @@ class Spent(NamedTuple):
     rows: list[float] | None
 
 
-def spent(facts: RunFacts, rows: Sequence[Row]) -> list[Spent]:
-    """The time of each file of a run that was timed operator by operator."""
+def spent(facts: RunFacts, rows: Sequence[Row], missing: list[Missing]) -> list[Spent]:
+    """The time of each file of a run that was timed operator by operator.
+
+    Args:
+        facts: what the run holds.
+        rows: of its network.
+        missing: told which file's times cannot be read.
+    """
     found = []
     for file in facts.artifacts:
-        told = file.get("layers")
-        if not isinstance(told, dict) or not told.get("layers"):
+        if "layers" not in file:
             continue
-        layers = told["layers"]
-        slowest = sorted(layers, key=lambda layer: -layer["ms"])[:SLOWEST]
-        precision = {"precision": file.get("precision", "")}
-        found.append(Spent(told | precision, roofs(told | precision), slowest, by_row(rows, layers)))
+        try:
+            found.append(_spent(file, rows))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            command = f"mobilevision bench {facts.quoted} --layers"
+            missing.append(Missing(f"The times of the operators of {file['file']} are not whole.", command))
     return found
+
+
+def _spent(file: Mapping[str, Any], rows: Sequence[Row]) -> Spent:
+    told = {name: file["layers"][name] for name in TOLD} | {"precision": file.get("precision", "")}
+    layers = [{name: layer[name] for name in OPERATOR} for layer in told["layers"]]
+    slowest = sorted(layers, key=lambda layer: -float(layer["ms"]))[:SLOWEST]
+    return Spent(told, roofs(told), slowest, by_row(rows, layers))
 
 
 def by_row(rows: Sequence[Row], layers: Sequence[Operator]) -> list[float] | None:
