@@ -15,6 +15,7 @@ import pytest
 
 from mobilevision.cli.app import run as command
 from mobilevision.errors import InputError, MissingError, UsageError
+from mobilevision.files import sha256
 from mobilevision.pages.demo import folder
 from mobilevision.pages.demo.folder import check_place, own_files, page
 from mobilevision.pages.demo.npm import Package, Taken
@@ -111,6 +112,19 @@ def test_without_the_runtime_the_verb_exits_4_and_says_what_brings_it(
     assert command(["demo", str(run.folder), "--runtime", runtime, "--no-serve", "--json"]) == 4
     assert "run: python -m mobilevision.pages.demo.runtime" in json.loads(capsys.readouterr().out)["error"]
     assert not (run.folder / "demo").exists()
+
+
+def test_a_run_without_weights_has_no_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
+    monkeypatch.setattr(Package, "unfit", lambda *_: [])
+    run = make_run(tmp_path / "pets")
+    for facts in run.artifacts.glob("*.onnx.json"):
+        file = facts.with_suffix("")
+        file.write_bytes(b"a file")
+        known = {"bytes": 6, "sha256": sha256(file), "arch_digest": run.arch.digest, "weights_sha256": "0"}
+        facts.write_text(json.dumps(json.loads(facts.read_text()) | known))
+    run.best.unlink()
+    assert command(["demo", str(run.folder), "--no-serve", "--json"]) == 3
+    assert "holds no weights" in json.loads(capsys.readouterr().out)["error"]
 
 
 def test_a_runtime_that_no_browser_has_is_refused(tmp_path: Path, capsys: Said) -> None:

@@ -7,6 +7,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, NamedTuple
 
 from docutils import nodes
@@ -70,8 +71,10 @@ def item(told: Told, here: str) -> nodes.Node:
     name = f"benchmarks/{told.name}"
     parts: list[nodes.Node] = []
     for words in told.words:
-        plain = nodes.literal_block if words.startswith("    ") else nodes.paragraph
-        parts.append(plain(words, words if plain is nodes.literal_block else " ".join(words.split())))
+        if words.startswith("    "):
+            parts.append(nodes.literal_block(words, dedent(words), language="bash"))
+        else:
+            parts.append(nodes.paragraph("", "", *marked(" ".join(words.split()))))
     if told.pages:
         links: list[nodes.Node] = [nodes.Text("Results: ")]
         for page in told.pages:
@@ -82,6 +85,12 @@ def item(told: Told, here: str) -> nodes.Node:
         parts.append(nodes.paragraph("", "", nodes.strong("", "No result is kept beside these pages yet.")))
     term = nodes.term("", "", nodes.literal(name, name))
     return nodes.definition_list_item("", term, nodes.definition("", *parts))
+
+
+def marked(words: str) -> Iterator[nodes.Node]:
+    """Words with what stands between backticks as code."""
+    for place, part in enumerate(words.split("`")):
+        yield nodes.literal(part, part) if place % 2 else nodes.Text(part)
 
 
 def link(page: str, here: str) -> nodes.Node:

@@ -80,6 +80,10 @@ class Artifact:
             raise InputError(f"{self.path} is not the file that was proven: its sha256 differs; export it again")
 
     def _check_origin(self, run: Run) -> None:
+        if not run.best.is_file():
+            raise InputError(
+                f"{run.folder} holds no weights ({run.best.name}) that {self.path} could be of; train first"
+            )
         if self.facts["arch_digest"] != run.arch.digest:
             raise InputError(f"{self.path} holds another architecture than the run {run.folder}; export it again")
         if self.facts["weights_sha256"] != sha256(run.best):

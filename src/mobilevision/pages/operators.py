@@ -41,7 +41,7 @@ class Spent(NamedTuple):
 
     facts: Mapping[str, Any]
     drawing: str
-    slowest: list[Operator]
+    slowest: Sequence[Operator]
     rows: list[float] | None
 
 
