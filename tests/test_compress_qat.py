@@ -20,6 +20,7 @@ from mobilevision.deploy.ranges import Mark, Rounding, marks, minmax, mse, told
 from mobilevision.deploy.rounded import open_run, rebuilt
 from mobilevision.deploy.rounding import (
     CONVOLUTIONS,
+    EVEN,
     RoundedMap,
     RoundedNetwork,
     RoundedWeight,
@@ -104,6 +105,23 @@ def test_gradients_reach_every_weight_bias_and_range() -> None:
     settle_(inside.program, torch.randn(2, 3, 64, 64), Rounding(mse))
     inside(torch.randn(4, 3, 64, 64)).square().sum().backward()
     assert not [name for name, weight in inside.named_parameters() if weight.grad is None]
+
+
+def test_a_step_of_adam_changes_tiny_folded_weights_no_more_than_large_ones() -> None:
+    network = integer_network("mobilenetv4_conv_small_035")
+    tiny, large = [part for part in network.modules() if isinstance(part, nn.Conv2d)][1:3]
+    with torch.no_grad():
+        tiny.weight.mul_(1e-4)  # as a folded layer scale makes them
+        large.weight.mul_(1e2)
+    inside = rounded_network(network, (64, 64))
+    settle_(inside.program, torch.randn(2, 3, 64, 64), Rounding(mse))
+    before, optimizer = inside.exact().state_dict(), torch.optim.Adam(inside.parameters(), lr=RECIPE.lr)
+    assert all(torch.allclose(before[name], value) for name, value in network.state_dict().items())
+    inside(torch.randn(4, 3, 64, 64)).square().sum().backward()
+    optimizer.step()
+    weights = {name: value for name, value in inside.exact().state_dict().items() if name.endswith(".weight")}
+    shares = [((value - before[name]).norm() / before[name].norm()).item() for name, value in weights.items()]
+    assert 0 < max(shares) < 3 * RECIPE.lr / EVEN
 
 
 def test_a_range_that_clips_most_is_stretched_and_one_that_is_hardly_used_shrinks() -> None:

@@ -41,9 +41,16 @@ NORMS = (PlainChannelNorm, ConvolutionalChannelNorm)
 ALONE = {aten.sub.Tensor, aten.rsqrt.default, aten.softmax.int, aten.unbind.int}
 """What stays in float32: differences and roots lose all in 8 bits; the others are not single tensors."""
 
+EVEN = 0.1
+"""The root mean square of an output's weights while they are trained: about that of a network before its norms are
+folded, for which the usual learning rates are meant."""
+
 
 class RoundedWeight(FakeQuantizeBase):  # type: ignore[misc]  # torchao is not typed
-    """A weight as 8 bits hold it: on a symmetric grid of 255 for each output, which follows the weight."""
+    """A weight as 8 bits hold it: on a symmetric grid of 255 for each output, which follows the weight.
+
+    What comes in may be counted in a unit of each output, as `even_` sets it.
+    """
 
     dtype, quant_min, quant_max = torch.int8, -127, 127
     qscheme, ch_axis, is_dynamic = torch.per_channel_symmetric, 0, False
@@ -51,6 +58,7 @@ class RoundedWeight(FakeQuantizeBase):  # type: ignore[misc]  # torchao is not t
     def __init__(self) -> None:
         super().__init__()
         self.scale = torch.ones(1)
+        self.register_buffer("unit", torch.ones(1, 1, 1, 1))
 
     @classmethod
     def with_args(cls, **_: object) -> type[RoundedWeight]:
@@ -59,6 +67,7 @@ class RoundedWeight(FakeQuantizeBase):  # type: ignore[misc]  # torchao is not t
 
     def forward(self, weight: Tensor) -> Tensor:
         """Keeps the shape; gradients pass as if nothing were rounded."""
+        weight = weight * self.unit
         self.scale = weight.detach().flatten(1).abs().amax(1).clamp(min=1e-12) / self.quant_max
         if not self.fake_quant_enabled[0]:
             return weight
@@ -212,6 +221,7 @@ class RoundedNetwork(Network):
     def exact(self) -> Network:
         """The network in the integer form, with the weights as they are before any rounding."""
         own = {name: value.detach() for name, value in self.program.named_parameters() if ".stretch" not in name}
+        own |= {name: own[name] * module.unit for name, module in weights_of(self.program).items()}
         network = deepcopy(self._exact[0])
         network.load_state_dict(own)
         return network
@@ -229,7 +239,9 @@ def rounded_network(network: Network, size: tuple[int, int]) -> RoundedNetwork:
         network: in the form that `integer_form` gives; not touched.
         size: height and width of a picture.
     """
-    return RoundedNetwork(network, prepared(network, (network.channels, *size)))
+    program = prepared(deepcopy(network), (network.channels, *size))  # it would share its weights with the network
+    even_(program)
+    return RoundedNetwork(network, program)
 
 
 def integer_program(network: nn.Module, pictures: Array, how: Rounding) -> fx.GraphModule:
@@ -271,6 +283,27 @@ def settle_(program: fx.GraphModule, pictures: Tensor, how: Rounding) -> None:
     maps = maps_of(program)
     for name, (low, high) in told(lambda: exact_maps(program, pictures), how).items():
         maps[name].cover_(low, high)
+
+
+@torch.no_grad()
+def even_(program: fx.GraphModule) -> None:
+    """Count the weights of each output in a unit in which they are as large as any other's.
+
+    Where norms and layer scales are folded, the weights of one layer are a thousandth of another's. An optimizer whose
+    steps are of one length for all, as Adam's, would undo the first in a few steps and leave the second where it was.
+    """
+    parameters = dict(program.named_parameters())
+    for name, module in weights_of(program).items():
+        size = parameters[name].square().mean((1, 2, 3), keepdim=True).sqrt()
+        module.unit = torch.where(size > 0, size / EVEN, 1.0)
+        parameters[name].div_(module.unit)
+
+
+def weights_of(program: fx.GraphModule) -> dict[str, RoundedWeight]:
+    """What rounds each weight, by the weight's name."""
+    modules = dict(program.named_modules())
+    rounding = [node for node in program.graph.nodes if isinstance(modules.get(str(node.target)), RoundedWeight)]
+    return {str(node.args[0].target): modules[node.target] for node in rounding}
 
 
 def maps_of(program: fx.GraphModule) -> dict[str, RoundedMap]:
