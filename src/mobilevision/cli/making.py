@@ -82,6 +82,10 @@ def export(
     mask_size: Annotated[
         str, typer.Option(metavar="input|8", help="Masks of input size, or scores for each 8 x 8 pixels (4, 16, 32).")
     ] = "input",
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="Files take a picture's bytes, 0 to 255: the preprocessing is inside.")
+    ] = False,
+    softmax: Annotated[bool, typer.Option("--softmax", help="Files give probabilities instead of scores.")] = False,
     max_mb: Annotated[float | None, typer.Option(min=0, help="Megabytes that a file may have at most.")] = None,
 ) -> Answer:
     """Write a run's best weights as files for a phone, each proven against torch in its own runtime, and timed."""
@@ -89,6 +93,7 @@ def export(
     from mobilevision.deploy import export as write
     from mobilevision.deploy.exporting import export_each
     from mobilevision.deploy.formats import wanted
+    from mobilevision.deploy.interface import Interface
     from mobilevision.jobs.telling import tell
     from mobilevision.run import Run
 
@@ -96,6 +101,15 @@ def export(
     files, left_out = wanted(words(to), words(precision))
     for line in left_out:
         tell(line)
-    one = partial(write, opened, floor=floor, calibrate=calibrate, ranges=ranges, max_mb=max_mb, mask_size=mask_size)
+    one = partial(
+        write,
+        opened,
+        floor=floor,
+        calibrate=calibrate,
+        ranges=ranges,
+        max_mb=max_mb,
+        mask_size=mask_size,
+        interface=Interface(pixels=pixels, softmax=softmax),
+    )
     made = [each.facts for each in export_each(files, lambda name, number: timed(one(name, precision=number)))]
     return Answer(made, "\n".join(map(told_file, made)))

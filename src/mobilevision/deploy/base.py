@@ -167,6 +167,7 @@ class Format:
         channels_last: whether its runtime holds maps so, and attention is best written for that.
         hard_swish: whether its integer kernels take a hard swish whole; else it is written as a sum and a product.
         lacks: why it is not written in a precision that others are written in, by the precision's name.
+        closed: why a file of it cannot take "pixels", or have a "softmax", by that name; see `Interface`.
     """
 
     name: str
@@ -188,6 +189,7 @@ class Format:
     channels_last: bool = True
     hard_swish: bool = False
     lacks: Mapping[str, str] = field(default_factory=dict)
+    closed: Mapping[str, str] = field(default_factory=dict)
 
     def need_exporter(self) -> None:
         """Check that files can be written and proven here.

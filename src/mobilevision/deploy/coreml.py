@@ -194,6 +194,7 @@ COREML = Format(
     runner=Runner,
     quantize=quantize,
     writing=writing_folder,
+    closed={"pixels": "Core ML has no arrays of bytes"},
     note="" if ON_A_MAC else "the program in the file was computed operation by operation instead",
     away="" if ON_A_MAC else "Core ML runs on Apple's systems only",
 )

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.deploy.interface import GIVES, PIXELS, PROBABILITIES, TAKES, WHITE
 
-WHITE = 255.0
+
+class Centered(nn.Module):
+    """Pixels of any type of numbers, less the mean of each channel.
+
+    Args:
+        mean: from 0 to 255. Shape: (channels,).
+        last: whether channels are the last axis of a picture, else the one after the pictures.
+    """
+
+    shift: Tensor
+
+    def __init__(self, mean: Tensor, *, last: bool = False) -> None:
+        super().__init__()
+        self.register_buffer("shift", -mean if last else -mean[:, None, None])
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Keeps the shape."""
+        return pixels.to(self.shift.dtype) + self.shift
+
+    def channels_last(self) -> Centered:
+        """The same for pictures with their channels last."""
+        return Centered(-self.shift.flatten(), last=True)
 
 
 class FromPixels(nn.Module):
@@ -23,7 +47,7 @@ class FromPixels(nn.Module):
         preprocessing: what it expects of a picture.
     """
 
-    mean: Tensor
+    takes = torch.uint8
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
@@ -32,16 +56,19 @@ class FromPixels(nn.Module):
         mean, std = (WHITE * first.weight.new_tensor(each) for each in (preprocessing.mean, preprocessing.std))
         with torch.no_grad():
             first.weight.div_(std[:, None, None])
-        self.register_buffer("mean", mean[:, None, None])
+        self.door = Centered(mean)
+        self.gives = getattr(network, "gives", "scores")
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Shape: (N, channels, H, W) -> what the network gives."""
-        y: Tensor = self.network(pixels.to(self.mean.dtype) - self.mean)
+        y: Tensor = self.network(self.door(pixels))
         return y
 
 
 class Probabilities(nn.Module):
     """A network that tells how likely each class is, not its score."""
+
+    gives = PROBABILITIES
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -51,3 +78,17 @@ class Probabilities(nn.Module):
         """Shape: (N, channels, H, W) -> (N, outputs), each row of sum 1."""
         y: Tensor = self.network(x).softmax(1)
         return y
+
+
+def with_doors(network: nn.Module, card: Mapping[str, Any]) -> nn.Module:
+    """The network with the preprocessing and the softmax that a file's card promises."""
+    if card.get(GIVES) == PROBABILITIES:
+        network = Probabilities(network)
+    if card.get(TAKES) == PIXELS:
+        network = FromPixels(network, Preprocessing.read(card["preprocessing"]))
+    return network
+
+
+def blank(network: nn.Module, count: int, shape: tuple[int, int, int]) -> Tensor:
+    """Empty pictures as a network takes them: bytes, or float32. Shape: (count, channels, height, width)."""
+    return torch.zeros(count, *shape, dtype=getattr(network, "takes", torch.float32))

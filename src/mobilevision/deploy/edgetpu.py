@@ -95,6 +95,10 @@ EDGETPU = replace(
     quantize=through_file(export, quantize),
     note="on this CPU, not on an EdgeTPU",
     lacks=dict.fromkeys(("fp32", "fp16"), "an EdgeTPU computes with 8-bit integers alone"),
+    closed={
+        "pixels": "its file takes a picture in integers already",
+        "softmax": "its file gives scores in integers, and 256 steps of a probability tell less",
+    },
     remains=(
         "not compiled here: an EdgeTPU runs what Coral's edgetpu_compiler makes of this file, which was proven and "
         "timed on a CPU"

@@ -20,7 +20,7 @@ from mobilevision.deploy.executorch_layers import layers, read_piece
 from mobilevision.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from mobilevision.deploy.ranges import Rounding
 
@@ -39,25 +39,28 @@ def export(
         to: where to write.
         precision: of `EXECUTORCH.precisions`.
     """
-    _write(_norms_as_convolutions(network.eval()), shape, card, to)
+    from mobilevision.deploy.doors import blank
+
+    _write(_norms_as_convolutions(network.eval()), blank(network, 1, shape), card, to)
 
 
 def quantize(network: nn.Module, pictures: Array, card: dict[str, Any], to: Path, how: Rounding) -> dict[int, float]:
     """Write a network in 8 bits, as torchao's PT2E converts it; what a layer is off by is not told."""
+    from mobilevision.deploy.doors import blank
     from mobilevision.deploy.rounding import integer_program
 
     channels, height, width = pictures.shape[1:]
     program = integer_program(_norms_as_convolutions(network.eval()), pictures, how)
-    _write(program, (channels, height, width), card, to)
+    _write(program, blank(network, 1, (channels, height, width)), card, to)
     return {}
 
 
-def _write(network: nn.Module, shape: tuple[int, int, int], card: dict[str, Any], to: Path) -> None:
+def _write(network: nn.Module, picture: Tensor, card: dict[str, Any], to: Path) -> None:
     import torch
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    program = torch.export.export(network, (torch.zeros(1, *shape),))
+    program = torch.export.export(network, (picture,))
     told = {"card": json.dumps(card, ensure_ascii=False), "labels": list(card["labels"])}
     lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()], constant_methods=told)
     to.write_bytes(lowered.to_executorch().buffer)

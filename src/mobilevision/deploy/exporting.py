@@ -14,6 +14,7 @@ from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.base import INT8, Format, Precision, versions
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.handover import convert
+from mobilevision.deploy.interface import Interface
 from mobilevision.deploy.masks import INPUT, check_masks
 from mobilevision.deploy.measured import EXACT, MeasuredProof, measured
 from mobilevision.deploy.proof import Proof, side_by_side, weigh
@@ -25,6 +26,9 @@ from mobilevision.errors import ShortfallError, UsageError
 from mobilevision.files import sha256, size, write_text
 from mobilevision.models import Model
 from mobilevision.run import Run
+
+SCORES = Interface()
+"""The usual: prepared pictures in, scores out."""
 
 
 def export(
@@ -38,6 +42,7 @@ def export(
     calibrate: int = 128,
     ranges: str = USUAL,
     mask_size: str = INPUT,
+    interface: Interface = SCORES,
     seconds: float = 900,
 ) -> Artifact:
     """Write a run's best weights as a file for a phone, proven against torch in the file's own runtime.
@@ -57,10 +62,11 @@ def export(
         ranges: how they tell them: "minmax", "percentile" or "mse".
         mask_size: what a segmenter's file gives: "input", the class of every pixel; or "8" (4, 16, 32), scores for each
             8 x 8 pixels.
+        interface: whether the file takes pixels as bytes, and gives probabilities.
         seconds: how long the converter may take, and how long the runtime.
 
     Raises:
-        UsageError: if the run, format or precision is unknown.
+        UsageError: if the run, format or precision is unknown, or the format or task has not the interface asked for.
         InputError: if the run holds no weights or there are no pictures to prove on.
         MissingError: if a package is not installed, with the pip command.
         ShortfallError: if the file does not compute what the network computes, is larger than `max_mb`, or holds what
@@ -76,10 +82,12 @@ def export(
             f"{run.folder} was trained with its rounding inside and is written in int8, not {precision}; "
             "for that, export the run it started from"
         )
+    interface.check(format_, run.read("task"))
     model = open_run(run.folder)
     check_masks(mask_size)
     card = make_card(run, model, format_, number) | ({"mask_size": mask_size} if mask_size != INPUT else {})
-    file = run.artifacts / file_name(run.arch, format_, number)
+    card |= interface.card()
+    file = run.artifacts / file_name(run.arch, format_, number, interface)
     proof: Proof | IntegerProof | MeasuredProof
     with format_.writing(file) as beside:
         if number is INT8:
@@ -142,10 +150,10 @@ def check_size(file: Path, max_mb: float | None, *, name: str) -> None:
         )
 
 
-def file_name(arch: Arch, format_: Format, precision: Precision) -> str:
-    """The file's name: architecture, precision, suffix."""
+def file_name(arch: Arch, format_: Format, precision: Precision, interface: Interface = SCORES) -> str:
+    """The file's name: architecture, precision, what it takes and gives where that is not the usual, suffix."""
     safe = re.sub(r"[^\w.-]+", "-", arch.name)
-    return f"{safe}_{precision.name}{format_.suffix}"
+    return "_".join((safe, precision.name, *interface.asked)) + format_.suffix
 
 
 def make_card(run: Run, model: Model, format_: Format, precision: Precision) -> dict[str, Any]:

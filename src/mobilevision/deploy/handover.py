@@ -12,10 +12,12 @@ from torch import Tensor
 from mobilevision import jobs
 from mobilevision.architecture import Arch
 from mobilevision.deploy.base import INT8
+from mobilevision.deploy.doors import with_doors
 from mobilevision.deploy.equalize import correct_, equalize_
 from mobilevision.deploy.filing import PLAIN, filing_
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.integers import form_for
+from mobilevision.deploy.interface import taken
 from mobilevision.deploy.ranges import LOOK, Rounding, find_estimator
 from mobilevision.deploy.rounded import rebuilt
 from mobilevision.deploy.simulate import sensitivity
@@ -102,7 +104,8 @@ def write(arch: str, outputs: int, shape: Sequence[int], weights: str, card: dic
     precision = find_precision(format_, card["precision"])
     network = _rebuilt(arch, outputs, shape, weights)
     filing = filing_(network, card, _sides(shape))
-    format_.export(filing.finished(form_for(network, format_, precision)), _sides(shape), card, Path(to), precision)
+    ready = with_doors(filing.finished(form_for(network, format_, precision)), card)
+    format_.export(ready, _sides(shape), card, Path(to), precision)
 
 
 def write_integers(
@@ -148,7 +151,8 @@ def write_integers(
         lost = sensitivity(filing.rows(network), shown[:LOOK])
         if how["correct"]:
             correct_(network, shown[:MEANS])
-    off = format_.quantize(filing.finished(network), shown.numpy(), card, Path(to), rounding)
+    ready, pictures_taken = with_doors(filing.finished(network), card), taken(shown.numpy(), card)
+    off = format_.quantize(ready, pictures_taken, card, Path(to), rounding)
     return {"lost": [each | {"error": off.get(each["place"])} for each in lost]}
 
 

@@ -50,12 +50,12 @@ def convert(network: nn.Module, shape: tuple[int, int, int], to: Path) -> None:
         ShortfallError: if the converter left a transpose between the image and the first layer.
     """
     import litert_torch
-    import torch
 
+    from mobilevision.deploy.doors import blank
     from mobilevision.deploy.prepare import ChannelsLast
 
     channels, height, width = shape
-    image = torch.zeros(1, height, width, channels)
+    image = blank(network, 1, (height, width, channels))
     litert_torch.convert(ChannelsLast(network).eval(), sample_kwargs={"image": image}).export(str(to))
     if "TRANSPOSE" in _readers(to):
         raise ShortfallError("the converter left a TRANSPOSE at the image; another litert-torch may not: try 0.10")

@@ -38,9 +38,10 @@ def export(
     import onnx
     import torch
 
+    from mobilevision.deploy.doors import blank
     from mobilevision.deploy.suppress import operator_form, write_operator_
 
-    pictures = torch.zeros(2, *shape)  # with one, the tracer would take the batch for a constant
+    pictures = blank(network, 2, shape)  # with one, the tracer would take the batch for a constant
     program = torch.onnx.export(
         operator_form(network).eval(),
         (pictures,),

@@ -44,9 +44,10 @@ def export(
         precision: of `OPENVINO.precisions`.
     """
     import openvino
-    import torch
 
-    pictures = torch.zeros(2, *shape)  # with one, the tracer would take the batch for a constant
+    from mobilevision.deploy.doors import blank
+
+    pictures = blank(network, 2, shape)  # with one, the tracer would take the batch for a constant
     model = openvino.convert_model(network.eval(), example_input=pictures, input=[-1, *shape])
     _save(model, card, to, half=precision == FP16)
 

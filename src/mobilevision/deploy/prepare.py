@@ -18,6 +18,7 @@ from mobilevision.blocks.lraspp import Gated
 from mobilevision.blocks.maps import resized
 from mobilevision.blocks.projection import Projected
 from mobilevision.blocks.uib import MultiQuery
+from mobilevision.deploy.doors import FromPixels
 from mobilevision.deploy.attention import PlainChannelNorm, PlainGridAttention
 from mobilevision.layers import ChannelNorm, Conv2d, chain
 
@@ -61,12 +62,14 @@ class ChannelsLast(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network = network
+        pixels = isinstance(network, FromPixels)
+        self.door = network.door.channels_last() if pixels else nn.Identity()  # behind the permute it would keep it
+        self.network = network.network if pixels else network
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Shape: (N, H, W, channels) -> {"scores": (N, outputs)}, or what else the network gives."""
         given = getattr(self.network, "gives", "scores")
-        return {given: self.network(image.permute(0, 3, 1, 2))}  # (N, channels, H, W)
+        return {given: self.network(self.door(image).permute(0, 3, 1, 2))}  # (N, channels, H, W)
 
 
 class ConvolutionalScores(nn.Module):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mobilevision import jobs
 from mobilevision.deploy.base import Array
+from mobilevision.deploy.interface import alike
 from mobilevision.deploy.shown import Pictures, readable
 from mobilevision.errors import InputError, ShortfallError
 from mobilevision.models import Model
@@ -80,8 +81,8 @@ class Sides:
 
     Attributes:
         files: the pictures that could be read.
-        scores: the file's. Shape: (N, outputs).
-        reference: torch's. Shape: (N, outputs).
+        scores: the file's; the logarithms of probabilities where it gives those. Shape: (N, outputs).
+        reference: the same of torch. Shape: (N, outputs).
         told: what the file says of itself.
     """
 
@@ -110,7 +111,8 @@ def side_by_side(model: Model, file: Path, pictures: Pictures, *, seconds: float
         files, tensor = readable(pictures.files[i : i + PART], model)
         if files:
             scores, told = file_scores(file, tensor.numpy(), seconds=seconds, log=log)
-            parts.append(Sides(files, scores, torch_scores(model.network, tensor), told))
+            right = alike(torch_scores(model.network, tensor), told["card"])
+            parts.append(Sides(files, scores, right, told))
     if not parts:
         raise InputError(
             f"none of the pictures in {pictures.source} can be read; a file is proven on real pictures: give some"

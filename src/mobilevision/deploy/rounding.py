@@ -23,6 +23,7 @@ from torchao.quantization.pt2e.quantizer import (
 
 from mobilevision.deploy.attention import ConvolutionalChannelNorm, PlainChannelNorm
 from mobilevision.deploy.base import Array
+from mobilevision.deploy.doors import blank
 from mobilevision.deploy.ranges import Mark, Range, Rounding, marks, told
 from mobilevision.deploy.regions import owners, region
 from mobilevision.deploy.tails import Operation
@@ -271,7 +272,7 @@ def prepared(
         wide: which convolutions stay in float32, counted from 0 in the order in which they run.
         one: whether it takes one picture at a time, to be converted, or any number, to be trained.
     """
-    pictures = torch.zeros(1 if one else 2, *shape)
+    pictures = blank(network, 1 if one else 2, shape)
     shapes = None if one else ({0: torch.export.Dim.DYNAMIC},)
     exported = torch.export.export(network.eval(), (pictures,), dynamic_shapes=shapes)
     program: fx.GraphModule = prepare_qat_pt2e(exported.module(check_guards=False), EveryMap(wide, moved=one))

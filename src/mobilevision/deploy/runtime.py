@@ -11,6 +11,7 @@ import numpy as np
 from mobilevision.deploy.base import Array, Runner
 from mobilevision.deploy.coverage import cover
 from mobilevision.deploy.formats import format_of
+from mobilevision.deploy.interface import scored, taken
 from mobilevision.errors import InputError, UsageError
 
 AXES = {"NCHW": (0, 1, 2, 3), "NHWC": (0, 2, 3, 1)}  # layout -> where its axes are in (N, channels, H, W)
@@ -37,21 +38,21 @@ def scores(runner: Runner, pictures: Array) -> Array:
 
     Args:
         runner: the file.
-        pictures: prepared. Shape: (N, channels, height, width).
+        pictures: prepared; or pixels, as bytes, for a file that takes them. Shape: (N, channels, height, width).
 
     Returns:
-        What the file's numbers stand for, where they are integers. Shape: (N, outputs).
+        What the file's numbers stand for, where they are integers; the logarithms of probabilities. Shape: (N, outputs).
 
     Raises:
         InputError: if the pictures are not of the size the file takes.
     """
     port = runner.inputs[0]
-    shown = pictures.transpose(AXES[port.layout])
+    shown = taken(pictures, runner.card).transpose(AXES[port.layout])
     if shown.shape[1:] != port.shape[1:]:
         raise InputError(f"pictures of shape {shown.shape[1:]} do not fit the file, which takes {port.shape[1:]}")
     step = port.shape[0] if isinstance(port.shape[0], int) else BATCH
     parts = [runner(port.held(shown[i : i + step])) for i in range(0, len(shown), step)]
-    return runner.outputs[0].meant(np.concatenate(parts))
+    return scored(runner.outputs[0].meant(np.concatenate(parts)), runner.card)
 
 
 def run(file: str, pictures: str, to: str) -> dict[str, Any]:

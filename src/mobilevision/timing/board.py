@@ -52,7 +52,7 @@ def open_openvino(file: str, threads: int) -> Any:
     compiled = core.compile_model(core.read_model(file + "/model.xml"), "CPU", asked)
     request, sides = compiled.create_infer_request(), compiled.inputs[0].get_partial_shape()
     shape = [1 if side.is_dynamic else side.get_length() for side in sides]
-    return lambda picture: request.infer([picture]), shape, "float32", "openvino"
+    return lambda picture: request.infer([picture]), shape, compiled.inputs[0].get_element_type().to_dtype(), "openvino"
 
 
 OPENERS = {"litert": open_litert, "onnx": open_onnx, "openvino": open_openvino}

@@ -24,12 +24,12 @@ def profile(file: Path, threads: int, runs: int) -> list[tuple[Layer, float]]:
 
     What ran is joined with the file's operators by kind and order; bytes are known of those that do arithmetic.
     """
-    shape = open_file(file, threads=threads).inputs[0].shape  # sizes the pool of threads, before anything runs
+    port = open_file(file, threads=threads).inputs[0]  # sizes the pool of threads, before anything runs
     import torch
     from executorch.devtools import Inspector
     from executorch.extension.pybindings.portable_lib import _load_for_executorch
 
-    program, picture = _load_for_executorch(str(file), enable_etdump=True), torch.randn(*map(int, shape))
+    program, picture = _load_for_executorch(str(file), enable_etdump=True), torch.randn(*map(int, port.shape)).to(getattr(torch, port.dtype))
     for _ in range(3 + runs):
         program.forward((picture,))
     with tempfile.TemporaryDirectory() as folder:

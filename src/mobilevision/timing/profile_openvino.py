@@ -28,7 +28,8 @@ def profile(file: Path, threads: int, runs: int) -> list[tuple[Layer, float]]:
     model.reshape({image: [side.get_length() if side.is_static else 1 for side in image.get_partial_shape()]})
     compiled = core.compile_model(model, "CPU", asked)
     request = compiled.create_infer_request()
-    picture = np.random.default_rng(0).standard_normal(list(model.inputs[0].get_shape())).astype(np.float32)
+    kind = model.inputs[0].get_element_type().to_dtype()
+    picture = np.random.default_rng(0).standard_normal(list(model.inputs[0].get_shape())).astype(kind)
     laps: dict[str, list[float]] = defaultdict(list)
     for _ in range(3 + runs):
         request.infer([picture])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
+from torchvision.transforms.v2.functional import pil_to_tensor
 
 from mobilevision import jobs
 from mobilevision.data.pictures import open_picture
+from mobilevision.deploy.interface import PIXELS, TAKES
 from mobilevision.deploy.load import load_file
+from mobilevision.models import Model
 
 PICTURE = "a JPEG of 640x480 pixels"
 
@@ -72,7 +77,7 @@ def take(file: str, threads: int, runs: int, warmup: int) -> list[list[float]]:
     """
     torch.set_num_threads(threads)
     model = load_file(Path(file), threads=threads)
-    prepared, laps = model.task.picture(model.preprocessing), []
+    prepared, laps = way_in(model), []
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         picture = _photograph(Path(folder) / "picture.jpg")
         for _ in range(warmup + runs):
@@ -86,6 +91,14 @@ def take(file: str, threads: int, runs: int, warmup: int) -> list[list[float]]:
             times.append(time.perf_counter())
             laps.append((1e3 * np.diff(times)).tolist())
     return laps[warmup:]
+
+
+def way_in(model: Model) -> Callable[[Image.Image], Tensor]:
+    """How a picture is made ready for an exported file: as its task does it, or as bytes if it takes those."""
+    card: Mapping[str, Any] = model.network.runner.card  # type: ignore[union-attr, assignment]  # `load_file` gave it
+    if card.get(TAKES) != PIXELS:
+        return model.task.picture(model.preprocessing)
+    return lambda image: pil_to_tensor(model.preprocessing.framed(image))
 
 
 def _photograph(file: Path) -> Path:
