@@ -14,7 +14,8 @@ from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Precision,
 from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.litert_int8 import port, quantize
 from mobilevision.deploy.litert_layers import layers
-from mobilevision.errors import InputError, ShortfallError
+from mobilevision.deploy.litert_open import interpreter
+from mobilevision.errors import ShortfallError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -103,16 +104,11 @@ class Runner:
 
     Raises:
         InputError: if it is not a whole .tflite file.
+        ShortfallError: if XNNPACK refuses it.
     """
 
     def __init__(self, file: Path, threads: int = 1) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        try:
-            self._interpreter = Interpreter(model_path=str(file), num_threads=threads)
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise InputError(f"{file} is not a whole .tflite file: {error}; export it again") from error
+        self._interpreter = interpreter(file, threads)
         names: dict[str, list[str]] = next(iter(self._interpreter.get_signature_list().values()), {})
         self._image, *_ = self._interpreter.get_input_details()
         self._scores, *_ = self._interpreter.get_output_details()

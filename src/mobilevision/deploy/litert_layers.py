@@ -8,6 +8,7 @@ from typing import Any
 
 from mobilevision.deploy.base import Layer
 from mobilevision.deploy.flatbuffer import opened
+from mobilevision.deploy.litert_open import interpreter
 
 DELEGATE = "DELEGATE"
 
@@ -41,11 +42,7 @@ def _short(name: str) -> str:
 
 def _pieces(file: Path) -> dict[int, str]:
     """The piece that each delegated operator is in: what leads from a piece's outputs back to its inputs."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_path=str(file), num_threads=1)
-    interpreter.allocate_tensors()
-    nodes = interpreter._get_ops_details()
+    nodes = interpreter(file)._get_ops_details()
     makers = {tensor: node for node in nodes if node["op_name"] != DELEGATE for tensor in node["outputs"]}
     found: dict[int, str] = {}
     for number, piece in enumerate(node for node in nodes if node["op_name"] == DELEGATE):

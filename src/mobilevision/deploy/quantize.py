@@ -149,6 +149,7 @@ def integers(
 
     Raises:
         InputError: if the run's data is gone or cannot be read.
+        ShortfallError: if the runtime refuses the integers, whichever layers stay in fp32.
         MobilevisionError: if the converter or the runtime crashes or takes too long.
     """
     data = run_data(run)
@@ -157,7 +158,8 @@ def integers(
     lost: tuple[dict[str, Any], ...] = ()
     asked = asdict(how) | {"rounded": is_rounded(run.folder)}
     found: IntegerProof | MeasuredProof
-    for count in ROUNDS if format_.mixes else ROUNDS[:1]:
+    rounds = ROUNDS if format_.mixes else ROUNDS[:1]
+    for count in rounds:
         wide = [each["place"] for each in lost[:count]]
         told = convert_integers(
             model.network,
@@ -170,11 +172,18 @@ def integers(
         )
         lost = tuple(told["lost"])
         runtime, log = format_.runtime_version, logs("runtime")
-        if model.task.name in JUDGED:
-            limit = how.floor
-            found, told = measured(model, to, data, card=card, limit=limit, runtime=runtime, seconds=seconds, log=log)
-        else:
-            found, told = judge(model, to, pictures, how=how, runtime=runtime, seconds=seconds, log=log)
+        try:
+            if model.task.name in JUDGED:
+                limit = how.floor
+                found, told = measured(
+                    model, to, data, card=card, limit=limit, runtime=runtime, seconds=seconds, log=log
+                )
+            else:
+                found, told = judge(model, to, pictures, how=how, runtime=runtime, seconds=seconds, log=log)
+        except ShortfallError:  # the runtime takes none of it with all layers in integers
+            if count == rounds[-1]:
+                raise
+            continue
         proof = replace(
             found,
             ran=not format_.away,
