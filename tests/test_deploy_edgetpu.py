@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from mobilevision.architecture import Arch
 from mobilevision.blocks import Classifier, Conv, MobileMQA
@@ -20,6 +21,7 @@ from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.formats import FORMATS, wanted
 from mobilevision.deploy.handover import convert_integers
 from mobilevision.deploy.litert import operators
+from mobilevision.deploy.litert_open import interpreter
 from mobilevision.deploy.load import load
 from mobilevision.deploy.runtime import open_file, scores
 from mobilevision.errors import InputError, ShortfallError
@@ -27,9 +29,12 @@ from mobilevision.network import Network
 from mobilevision.pages.report import report
 from mobilevision.run import Run
 from mobilevision.timing import bench
+from mobilevision.train.loop import fit
 from page_runs import make_run as make_page_run
 from test_deploy_export import LABELS, make_run, pictures
 from test_deploy_prepare import NAMES, trained
+from tiny_training import RECIPE as QUICK
+from tiny_training import fresh
 
 FLOAT32 = 0  # of the schema's tensor types
 
@@ -86,6 +91,46 @@ def test_a_format_of_integers_alone_is_asked_for_in_8_bits_and_keeps_no_layer_wi
         "edgetpu is not written in fp32 here: an EdgeTPU computes with 8-bit integers alone; it is in int8"
     ]
     assert [each.name for each in FORMATS.values() if not each.mixes] == ["edgetpu"]
+
+
+def test_a_file_that_xnnpack_refuses_falls_short_but_one_for_the_edgetpu_runs_without_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[object] = []
+
+    class Refusing:
+        def __init__(self, **asked: object) -> None:
+            self.plain = asked.get("experimental_op_resolver_type")
+            seen.append(self.plain)
+
+        def allocate_tensors(self) -> None:
+            if self.plain is None:
+                raise RuntimeError("failed to create XNNPACK runtimeNode number 14 failed to prepare")
+
+    file = tmp_path / "file.tflite"
+    monkeypatch.setattr("ai_edge_litert.interpreter.Interpreter", Refusing)
+    monkeypatch.setattr("mobilevision.deploy.litert_open.read_card", lambda _: {"format": "litert"})
+    with pytest.raises(ShortfallError, match=r"XNNPACK refuses the integers of file\.tflite.*export it in fp32"):
+        interpreter(file)
+    monkeypatch.setattr("mobilevision.deploy.litert_open.read_card", lambda _: {"format": "edgetpu"})
+    assert interpreter(file).plain == seen[-1]
+    assert seen[-1] is not None
+
+
+@pytest.mark.slow
+def test_scales_far_apart_keep_layers_in_float_in_litert_and_run_in_plain_kernels_for_the_edgetpu(
+    colors: Path, tmp_path: Path
+) -> None:
+    run = fit(fresh(), colors, recipe=QUICK, to=tmp_path / "run", workers=0)
+    state = load_file(run.best)
+    for name in ("weight", "bias"):
+        state[f"stages.1.0.body.project.norm.{name}"] *= 1e5
+    save_file(state, run.best)
+    made = {to: export(run, to, precision="int8", floor=100, calibrate=16) for to in ("litert", "edgetpu")}
+    assert "stages.1.0.body.project.conv" in made["litert"].facts["proof"]["wide"]
+    assert made["litert"].facts["coverage"]["inside"] > 0.5
+    assert made["edgetpu"].facts["proof"]["wide"] == []
+    assert made["edgetpu"].facts["coverage"]["inside"] == 0
 
 
 def test_terminal_and_page_say_that_the_file_was_not_compiled(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import fx, nn
 
+from mobilevision.cli.words import told_file
 from mobilevision.deploy import export, quantize
 from mobilevision.deploy.equalize import MOST, correct_, equalize_
 from mobilevision.deploy.flatbuffer import opened
@@ -153,6 +154,26 @@ def test_layers_stay_wide_only_until_the_floor_is_met(run: Run, monkeypatch: pyt
     )
     assert proof.passed
     assert proof.wide == ("layer0", "layer1")
+
+
+def test_integers_that_a_runtime_refuses_leave_more_layers_wide(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"lost": [{"layer": f"layer{i}", "place": i, "divergence": 1.0, "error": None} for i in range(20)]}
+    answers = iter([None, None, replace(PROOF, accuracy=0.815)])
+
+    def judge(*_: object, **__: object) -> tuple[object, dict]:
+        if (answer := next(answers)) is None:
+            raise ShortfallError("XNNPACK refuses the integers")
+        return answer, {}
+
+    monkeypatch.setattr(quantize, "convert_integers", lambda *_, **__: told)
+    monkeypatch.setattr(quantize, "judge", judge)
+    how, model = quantize.Quantization(calibrate=4), quantize_model(run)
+    proof, _ = quantize.integers(run, model, FORMATS["onnx"], card={}, to=Path("unused"), how=how, seconds=60)
+    assert proof.wide == ("layer0", "layer1", "layer2", "layer3")
+    assert "in float32: layer0, layer1" in told_file({"file": "file", "bytes": 1, "proof": proof.facts()})
+    answers = iter([None] * 4)
+    with pytest.raises(ShortfallError, match="XNNPACK refuses"):
+        quantize.integers(run, model, FORMATS["onnx"], card={}, to=Path("unused"), how=how, seconds=60)
 
 
 def quantize_model(run: Run) -> object:

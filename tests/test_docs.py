@@ -15,6 +15,7 @@ from PIL import Image
 import mobilevision as mv
 from mobilevision.cost import cost
 from mobilevision.data.preprocessing import Preprocessing
+from mobilevision.deploy.interface import Interface
 from mobilevision.deploy.load import load
 from mobilevision.run import Run
 from mobilevision.tasks.catalog import TASKS
@@ -208,6 +209,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run with LiteRT files whose preprocessing crops."""
     run = make_run(tmp_path_factory.mktemp("cpp"))
     mv.export(run, "litert")
+    mv.export(run, "litert", interface=Interface(pixels=True, softmax=True))
     return run
 
 
@@ -218,19 +220,20 @@ def test_the_cpp_program_tells_what_python_tells(exported: Run, tmp_path: Path) 
     build = ["make", "--silent", "-C", str(EXAMPLES / "cpp"), f"OUT={program}", f"PYTHON={sys.executable}"]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    (file,) = exported.artifacts.glob("*.tflite")
-    model = load(file)
+    usual, bare = sorted(exported.artifacts.glob("*.tflite"))
+    model = load(usual)
     assert isinstance(model.preprocessing, Preprocessing)
     for size in ((90, 70), (61, 200), (33, 41)):
         picture = Image.effect_noise(size, 90).convert("RGB").resize(size)
         picture.putpixel((3, 4), (255, 0, 9))
         picture.save(tmp_path / "picture.png")
         picture.save(tmp_path / "picture.ppm")
-        said = subprocess.run([program, file, tmp_path / "picture.ppm"], capture_output=True, text=True, check=True)
-        told = {line.split(" ", 1)[1]: float(line.split()[0]) for line in said.stdout.splitlines()}
         (ours,) = [model.predict(str(tmp_path / "picture.png"), topk=len(model.labels))]
-        assert list(told) == list(ours.labels)
-        assert list(told.values()) == pytest.approx(ours.scores, abs=1e-3)
+        for file in (usual, bare):
+            said = subprocess.run([program, file, tmp_path / "picture.ppm"], capture_output=True, text=True, check=True)
+            told = {line.split(" ", 1)[1]: float(line.split()[0]) for line in said.stdout.splitlines()}
+            assert list(told) == list(ours.labels)
+            assert list(told.values()) == pytest.approx(ours.scores, abs=1e-3)
 
 
 @pytest.mark.slow
@@ -239,7 +242,7 @@ def test_the_cpp_program_refuses_what_it_cannot_use(exported: Run, tmp_path: Pat
     program = tmp_path / "classify"
     build = ["make", "--silent", "-C", str(EXAMPLES / "cpp"), f"OUT={program}", f"PYTHON={sys.executable}"]
     subprocess.run(build, capture_output=True, check=True)
-    (file,) = exported.artifacts.glob("*.tflite")
+    file, _ = sorted(exported.artifacts.glob("*.tflite"))
     (tmp_path / "no.ppm").write_bytes(b"P6 4 4 255\nab")
     (tmp_path / "no.tflite").write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     for network, words in ((file, "is cut short"), (tmp_path / "no.tflite", "no card in it")):

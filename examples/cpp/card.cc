@@ -71,6 +71,8 @@ Card read_card(const std::string& file) {
   how.width = int(sides[1]);
   how.mean.assign(mean.begin(), mean.end());
   how.std.assign(std.begin(), std.end());
+  card.pixels = json.find("\"takes\": \"pixels\"") != std::string::npos;
+  card.probabilities = json.find("\"gives\": \"probabilities\"") != std::string::npos;
   how.crop = std::strtod(json.c_str() + value(json, "crop", from), nullptr);
   how.bicubic = json.compare(json.find('"', value(json, "interpolation", from)), 9, "\"bicubic\"") == 0;
   return card;

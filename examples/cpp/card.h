@@ -9,6 +9,8 @@
 struct Card {
   std::vector<std::string> labels;
   Preprocessing preprocessing;
+  bool pixels = false;         // it takes colors from 0 to 255, and normalizes them itself
+  bool probabilities = false;  // it gives them, not scores
 };
 
 // The card of an exported file. Throws std::runtime_error if there is none.

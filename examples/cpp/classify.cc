@@ -30,17 +30,20 @@ size_t count(const LiteRtTensorType& type) {
   return numbers;
 }
 
-// A buffer for a float32 tensor of the network.
+// A buffer for a tensor of the network, of float32 or, for pixels, of bytes.
 struct Buffer {
   LiteRtTensorBuffer handle = nullptr;
   size_t size = 0;
+  bool bytes = false;
 
   Buffer(LiteRtEnvironment environment, LiteRtTensor tensor) {
     LiteRtTensorType type{};
     check(LiteRtGetRankedTensorType(tensor, &type), "reading a shape");
-    if (type.element != kFloat32) throw std::runtime_error("the file does not take and give float32");
+    bytes = type.element == kBytes;
+    if (!bytes && type.element != kFloat32) throw std::runtime_error("the file takes or gives neither float32 nor bytes");
     size = count(type);
-    check(LiteRtCreateManagedTensorBuffer(environment, kInHostMemory, &type, size * sizeof(float), &handle), "a buffer");
+    const size_t room = size * (bytes ? 1 : sizeof(float));
+    check(LiteRtCreateManagedTensorBuffer(environment, kInHostMemory, &type, room, &handle), "a buffer");
   }
   ~Buffer() { LiteRtDestroyTensorBuffer(handle); }
   Buffer(const Buffer&) = delete;
@@ -50,7 +53,10 @@ struct Buffer {
     if (values.size() != size) throw std::runtime_error("the picture has another size than the network");
     void* memory = nullptr;
     check(LiteRtLockTensorBuffer(handle, &memory, kToWrite), "writing");
-    std::memcpy(memory, values.data(), size * sizeof(float));
+    if (bytes)
+      std::copy(values.begin(), values.end(), static_cast<uint8_t*>(memory));
+    else
+      std::memcpy(memory, values.data(), size * sizeof(float));
     check(LiteRtUnlockTensorBuffer(handle), "writing");
   }
 
@@ -111,8 +117,9 @@ int main(int count, char** arguments) {
   }
   try {
     const Card card = read_card(arguments[1]);
-    const auto picture = prepared(read_ppm(arguments[2]), card.preprocessing);
-    const auto shares = softmax(scores(arguments[1], picture));
+    const auto picture = prepared(read_ppm(arguments[2]), card.preprocessing, card.pixels);
+    const auto given = scores(arguments[1], picture);
+    const auto shares = card.probabilities ? std::vector<double>(given.begin(), given.end()) : softmax(given);
     if (shares.size() != card.labels.size()) throw std::runtime_error("it gives another number of scores than it has labels");
     std::vector<size_t> order(shares.size());
     std::iota(order.begin(), order.end(), 0);

@@ -17,14 +17,14 @@ typedef struct LiteRtTensorBufferT* LiteRtTensorBuffer;
 typedef int LiteRtStatus;  // 0 is good
 
 struct LiteRtTensorType {
-  int32_t element;  // 1 is float32
+  int32_t element;  // 1 is float32, 3 uint8
   uint32_t rank;    // in the low 7 bits
   int32_t sides[8];
   uint32_t strides[8];
 };
 static_assert(sizeof(LiteRtTensorType) == 72, "LiteRT's own type has 72 bytes");
 
-constexpr int kFloat32 = 1, kOnCpu = 1, kInHostMemory = 1, kToRead = 0, kToWrite = 1;
+constexpr int kFloat32 = 1, kBytes = 3, kOnCpu = 1, kInHostMemory = 1, kToRead = 0, kToWrite = 1;
 
 LiteRtStatus LiteRtCreateEnvironment(int options, const void* values, LiteRtEnvironment* environment);
 LiteRtStatus LiteRtCreateModelFromFile(LiteRtEnvironment environment, const char* file, LiteRtModel* model);

@@ -67,7 +67,7 @@ Picture read_ppm(const std::string& file) {
   return picture;
 }
 
-std::vector<float> prepared(const Picture& picture, const Preprocessing& how) {
+std::vector<float> prepared(const Picture& picture, const Preprocessing& how, bool pixels) {
   // The picture keeps its proportions and covers height and width, with the margin that the crop takes off.
   const int tall = std::nearbyint(how.height / how.crop), wide = std::nearbyint(how.width / how.crop);
   int height = tall, width = int(int64_t(tall) * picture.width / picture.height);
@@ -82,8 +82,8 @@ std::vector<float> prepared(const Picture& picture, const Preprocessing& how) {
   for (int y = 0; y < how.height; y++)
     for (int x = 0; x < how.width; x++)
       for (int color = 0; color < 3; color++) {
-        const float pixel = fit.pixels[(size_t(top + y) * width + left + x) * 3 + color] / 255.0f;
-        values.push_back((pixel - how.mean[color]) / how.std[color]);
+        const float pixel = fit.pixels[(size_t(top + y) * width + left + x) * 3 + color];
+        values.push_back(pixels ? pixel : (pixel / 255.0f - how.mean[color]) / how.std[color]);
       }
   return values;
 }

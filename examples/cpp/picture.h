@@ -21,4 +21,4 @@ struct Preprocessing {
 Picture read_ppm(const std::string& file);
 
 // Resized, cropped in the middle, scaled to 0..1 and normalized. Shape: height x width x 3, as LiteRT files take it.
-std::vector<float> prepared(const Picture& picture, const Preprocessing& how);
+std::vector<float> prepared(const Picture& picture, const Preprocessing& how, bool pixels);

@@ -72,7 +72,8 @@ def told_file(facts: Mapping[str, Any]) -> str:
     time = f"{timing['median_ms']:.2f} ms  " if timing else ""
     return (
         f"{facts['file']:<44} {facts['bytes'] / 1e6:6.2f} MB  {time}{_told_loss(proof)}, {proof['pictures']} pictures"
-        f"{_told_coverage(facts.get('coverage'))}" + (f"\n  {facts['remains']}" if facts.get("remains") else "")
+        f"{_told_wide(proof)}{_told_coverage(facts.get('coverage'))}"
+        + (f"\n  {facts['remains']}" if facts.get("remains") else "")
     )
 
 
@@ -89,6 +90,11 @@ def _told_loss(proof: Mapping[str, Any]) -> str:
         return f"{right} (may lose {proof['limit']:g} points), {agree}"
     differs = f"differs by {proof['largest_difference']:.1e} (limit {proof['limit']:.0e}), {agree}"
     return f"{right}, {differs}" if right else differs
+
+
+def _told_wide(proof: Mapping[str, Any]) -> str:
+    """The layers that stay in float32 in a file of 8 bits; "" where there are none."""
+    return f"; in float32: {', '.join(proof['wide'])}" if proof.get("wide") else ""
 
 
 def _told_coverage(coverage: Mapping[str, Any] | None) -> str:

@@ -18,8 +18,8 @@ from mobilevision.blocks.lraspp import Gated
 from mobilevision.blocks.maps import resized
 from mobilevision.blocks.projection import Projected
 from mobilevision.blocks.uib import MultiQuery
-from mobilevision.deploy.doors import FromPixels
 from mobilevision.deploy.attention import PlainChannelNorm, PlainGridAttention
+from mobilevision.deploy.doors import FromPixels
 from mobilevision.layers import ChannelNorm, Conv2d, chain
 
 Part = TypeVar("Part", bound=nn.Module)

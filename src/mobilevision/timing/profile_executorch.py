@@ -29,7 +29,10 @@ def profile(file: Path, threads: int, runs: int) -> list[tuple[Layer, float]]:
     from executorch.devtools import Inspector
     from executorch.extension.pybindings.portable_lib import _load_for_executorch
 
-    program, picture = _load_for_executorch(str(file), enable_etdump=True), torch.randn(*map(int, port.shape)).to(getattr(torch, port.dtype))
+    program, picture = (
+        _load_for_executorch(str(file), enable_etdump=True),
+        torch.randn(*map(int, port.shape)).to(getattr(torch, port.dtype)),
+    )
     for _ in range(3 + runs):
         program.forward((picture,))
     with tempfile.TemporaryDirectory() as folder:

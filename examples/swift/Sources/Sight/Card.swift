@@ -20,6 +20,7 @@ struct Card {
     let labels: [String]
     let sure: Double  // boxes below this probability are not worth telling
     let preprocessing: Preprocessing
+    let probabilities: Bool  // it gives them, not scores
 
     init(of model: MLModel) throws {
         let facts = model.modelDescription.metadata[.creatorDefinedKey] as? [String: String] ?? [:]
@@ -31,6 +32,7 @@ struct Card {
         labels = try read("labels")
         sure = facts["sure"] == nil ? 0 : try read("sure")
         preprocessing = try read("preprocessing")
+        probabilities = facts["gives"] == "\"probabilities\""
     }
 }
 

@@ -35,10 +35,10 @@ enum Task: String {
         }
     }
 
-    /// Scores of each class, (1, classes).
+    /// Scores of each class, or probabilities, (1, classes).
     private func labels(_ scores: [Double], _ card: Card) -> Answer {
         let most = scores.max() ?? 0
-        let powers = scores.map { exp($0 - most) }
+        let powers = scores.map { card.probabilities ? $0 : exp($0 - most) }
         let sum = powers.reduce(0, +)
         return .labels(zip(card.labels, powers.map { $0 / sum }).map { ($0, $1) }.sorted { $0.1 > $1.1 })
     }

@@ -16,14 +16,22 @@ class Preprocessing(facts: JSONObject) {
 }
 
 /** What an exported file says of itself; boxes below the probability [sure] are not worth telling. */
-class Card(val task: String, val labels: List<String>, val sure: Float, val preprocessing: Preprocessing) {
+class Card(
+    val task: String,
+    val labels: List<String>,
+    val sure: Float,
+    val preprocessing: Preprocessing,
+    val pixels: Boolean,
+    val probabilities: Boolean,
+) {
     companion object {
         /** The card in a zip archive that stands behind the network. */
         fun of(file: File): Card = ZipFile(file).use { archive ->
             fun text(name: String) = archive.getInputStream(archive.getEntry(name)).bufferedReader().readText()
             val facts = JSONObject(text("metadata.json"))
             Card(facts.getString("task"), text("labels.txt").lines().filter { it.isNotEmpty() },
-                 facts.optDouble("sure", 0.0).toFloat(), Preprocessing(facts.getJSONObject("preprocessing")))
+                 facts.optDouble("sure", 0.0).toFloat(), Preprocessing(facts.getJSONObject("preprocessing")),
+                 facts.optString("takes") == "pixels", facts.optString("gives") == "probabilities")
         }
     }
 }

@@ -17,7 +17,7 @@ class Network(file: File) : Closeable {
     fun look(photo: Bitmap): Answer {
         val output = interpreter.getOutputTensor(0)
         val said = ByteBuffer.allocateDirect(output.numBytes()).order(ByteOrder.nativeOrder())
-        interpreter.run(prepared(photo, card.preprocessing, whole = task.whole), said)
+        interpreter.run(prepared(photo, card.preprocessing, whole = task.whole, raw = card.pixels), said)
         said.rewind()
         val numbers = FloatArray(output.numElements()) { said.getFloat() }
         return task.read(numbers, output.shape(), card)

@@ -12,18 +12,18 @@ import kotlin.math.rint
 private class Pixels(val width: Int, val height: Int, val values: IntArray)
 
 /**
- * The photo resized with antialiasing and normalized; 1 x height x width x 3 floats.
+ * The photo resized with antialiasing and normalized; 1 x height x width x 3 floats, or bytes as they are if [raw].
  * Its proportions are kept and what is over is cut off around the middle; or, with [whole], it is stretched.
  */
-fun prepared(photo: Bitmap, how: Preprocessing, whole: Boolean): ByteBuffer {
+fun prepared(photo: Bitmap, how: Preprocessing, whole: Boolean, raw: Boolean): ByteBuffer {
     val (height, width) = if (whole) how.height to how.width else covering(photo, how)
     val fit = along(along(pixels(photo), true, width, how.bicubic), false, height, how.bicubic)
     val top = rint((height - how.height) / 2.0).toInt()
     val left = rint((width - how.width) / 2.0).toInt()
-    val buffer = ByteBuffer.allocateDirect(4 * 3 * how.height * how.width).order(ByteOrder.nativeOrder())
+    val buffer = ByteBuffer.allocateDirect((if (raw) 1 else 4) * 3 * how.height * how.width).order(ByteOrder.nativeOrder())
     for (y in 0 until how.height) for (x in 0 until how.width) for (color in 0 until 3) {
-        val pixel = fit.values[((top + y) * width + left + x) * 3 + color] / 255f
-        buffer.putFloat((pixel - how.mean[color]) / how.std[color])
+        val pixel = fit.values[((top + y) * width + left + x) * 3 + color]
+        if (raw) buffer.put(pixel.toByte()) else buffer.putFloat((pixel / 255f - how.mean[color]) / how.std[color])
     }
     buffer.rewind()
     return buffer

@@ -21,10 +21,10 @@ val TASKS = mapOf(
     "embed" to Task(whole = false, ::vector),
 )
 
-/** Scores of each class, (1, classes). */
+/** Scores of each class, or probabilities, (1, classes). */
 private fun labels(scores: FloatArray, shape: IntArray, card: Card): Answer {
     val most = scores.max()
-    val powers = scores.map { exp(it - most) }
+    val powers = scores.map { if (card.probabilities) it else exp(it - most) }
     val best = card.labels.zip(powers.map { it / powers.sum() }).sortedByDescending { it.second }
     return Answer(best.take(5).map { (label, share) -> "%.3f  %s".format(share, label) })
 }
