@@ -1,4 +1,4 @@
-"""What a file takes and gives where that is not prepared pictures and scores. Nothing here imports torch or a runtime."""
+"""What a file takes and gives where that is not prepared pictures and scores. It imports no torch and no runtime."""
 
 from __future__ import annotations
 

@@ -41,7 +41,8 @@ def scores(runner: Runner, pictures: Array) -> Array:
         pictures: prepared; or pixels, as bytes, for a file that takes them. Shape: (N, channels, height, width).
 
     Returns:
-        What the file's numbers stand for, where they are integers; the logarithms of probabilities. Shape: (N, outputs).
+        What the file's numbers stand for, where they are integers, and the logarithms of probabilities.
+        Shape: (N, outputs).
 
     Raises:
         InputError: if the pictures are not of the size the file takes.
