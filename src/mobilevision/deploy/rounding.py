@@ -290,7 +290,7 @@ def settle_(program: fx.GraphModule, pictures: Tensor, how: Rounding) -> None:
 def even_(program: fx.GraphModule) -> None:
     """Count the weights of each output in a unit in which they are as large as any other's.
 
-    Where norms and layer scales are folded, the weights of one layer are a thousandth of another's. An optimizer whose
+    Where norms and layer scales are folded, the weights of one layer are a fiftieth of another's. An optimizer whose
     steps are of one length for all, as Adam's, would undo the first in a few steps and leave the second where it was.
     """
     parameters = dict(program.named_parameters())
