@@ -82,6 +82,8 @@ def export(
             f"{run.folder} was trained with its rounding inside and is written in int8, not {precision}; "
             "for that, export the run it started from"
         )
+    how = Quantization(floor=floor, calibrate=calibrate, ranges=ranges)
+    how.check()
     interface.check(format_, run.read("task"))
     model = open_run(run.folder)
     check_masks(mask_size)
@@ -92,8 +94,6 @@ def export(
     with format_.writing(file) as beside:
         if number is INT8:
             refuse(pictures)
-            how = Quantization(floor=floor, calibrate=calibrate, ranges=ranges)
-            how.check()
             logs = partial(_log, file)
             proof, told = integers(run, model, format_, card=card, to=beside, how=how, seconds=seconds, logs=logs)
             check_size(beside, max_mb, name=file.name)

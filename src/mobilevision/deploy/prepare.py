@@ -62,9 +62,10 @@ class ChannelsLast(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        pixels = isinstance(network, FromPixels)
-        self.door = network.door.channels_last() if pixels else nn.Identity()  # behind the permute it would keep it
-        self.network = network.network if pixels else network
+        self.door: nn.Module = nn.Identity()
+        self.network = network
+        if isinstance(network, FromPixels):  # behind the permute, its door would keep it from vanishing
+            self.door, self.network = network.door.channels_last(), network.network
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Shape: (N, H, W, channels) -> {"scores": (N, outputs)}, or what else the network gives."""
