@@ -357,7 +357,7 @@ def test_a_run_predicts_vectors(shades: Path, trained: Run) -> None:
 
 
 def proof(*, distance: float, near: float | None) -> MeasuredProof:
-    return MeasuredProof(100, "here", "recall1", 0.9, 0.905, 1.0, "a runtime", distance=distance, near=near)
+    return MeasuredProof(100, "here", "recall1", 0.9, 0.905, 1.0, "a runtime", largest_difference=distance, near=near)
 
 
 def test_a_file_is_refused_if_its_vectors_are_far_from_torchs_or_find_less() -> None:
@@ -376,7 +376,8 @@ def test_files_give_unit_vectors_that_find_what_torch_finds(to: str, trained: Ru
         artifact = export(trained, to, precision=precision)
         told = artifact.facts["proof"]
         assert told["figure"] == "recall1"
-        assert told["distance"] <= apart
+        assert told["largest_difference"] <= apart
+        assert told["compared"] == told["pictures"]
         assert told["value"] >= told["value_torch"] - 0.01
         vectors = torch.tensor([each.numbers for each in load(artifact.path).predict(shades / "red")])
         torch.testing.assert_close(vectors.norm(dim=1), torch.ones(6), atol=1e-3, rtol=0)

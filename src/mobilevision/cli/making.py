@@ -86,6 +86,9 @@ def export(
         bool, typer.Option("--pixels", help="Files take a picture's bytes, 0 to 255: the preprocessing is inside.")
     ] = False,
     softmax: Annotated[bool, typer.Option("--softmax", help="Files give probabilities instead of scores.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Every anchor's box, none chosen: the report shows a decoder of a few lines.")
+    ] = False,
     max_mb: Annotated[float | None, typer.Option(min=0, help="Megabytes that a file may have at most.")] = None,
 ) -> Answer:
     """Write a run's best weights as files for a phone, each proven against torch in its own runtime, and timed."""
@@ -109,7 +112,7 @@ def export(
         ranges=ranges,
         max_mb=max_mb,
         mask_size=mask_size,
-        interface=Interface(pixels=pixels, softmax=softmax),
+        interface=Interface(pixels=pixels, softmax=softmax, raw=raw),
     )
     made = [each.facts for each in export_each(files, lambda name, number: timed(one(name, precision=number)))]
     return Answer(made, "\n".join(map(told_file, made)))

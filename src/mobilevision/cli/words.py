@@ -81,8 +81,8 @@ def _told_loss(proof: Mapping[str, Any]) -> str:
     """What a file lost of its accuracy, and unless it is in 8 bits, how far its scores are from torch's."""
     if "figure" in proof:
         lost = f"{NAMES[proof['figure']]} {proof['value']:.1%}, torch {proof['value_torch']:.1%}"
-        apart = f", vectors within {proof['distance']:.1e}" if proof.get("distance") is not None else ""
-        return f"{lost} (may lose {proof['limit']:g} points){apart}"
+        apart = f"differs by {proof['largest_difference']:.1e}" if "largest_difference" in proof else ""
+        return ", ".join(filter(None, (f"{lost} (may lose {proof['limit']:g} points)", apart)))
     agree = f"{proof['agreement']:.0%} agree"
     known = proof.get("accuracy") is not None
     right = f"{proof['accuracy']:.1%} right, torch {proof['accuracy_torch']:.1%}" if known else ""

@@ -115,6 +115,21 @@ class Detector(nn.Module):
         return boxes
 
 
+class Every(nn.Module):
+    """A network with the box of every anchor, among which nothing chooses: `mobilevision.tasks.decoder` does."""
+
+    gives = "boxes"
+
+    def __init__(self, network: nn.Module, choose: Choose) -> None:
+        super().__init__()
+        self.network, self.choose = network, choose
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Shape: (N, channels, H, W) -> (N, anchors, 4 + classes)."""
+        scores, offsets = self.network(pictures)
+        return torch.cat([self.choose.decoded(offsets), self.choose.style.probabilities(scores)], -1)
+
+
 @torch.no_grad()
 def open_boxes_(network: Network, task: Detect, shape: tuple[int, int, int]) -> Choose:
     """Take the anchors out of a detector, so that it gives scores and offsets alone, and give what chooses.

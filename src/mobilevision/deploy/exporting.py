@@ -12,10 +12,11 @@ from typing import Any
 from mobilevision.architecture import Arch
 from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.base import INT8, Format, Precision, versions
+from mobilevision.deploy.filing import given
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.handover import convert
 from mobilevision.deploy.interface import Interface
-from mobilevision.deploy.masks import INPUT, check_masks
+from mobilevision.deploy.masks import INPUT
 from mobilevision.deploy.measured import EXACT, MeasuredProof, measured
 from mobilevision.deploy.proof import Proof, side_by_side, weigh
 from mobilevision.deploy.quantize import IntegerProof, Quantization, integers, refuse
@@ -62,7 +63,7 @@ def export(
         ranges: how they tell them: "minmax", "percentile" or "mse".
         mask_size: what a segmenter's file gives: "input", the class of every pixel; or "8" (4, 16, 32), scores for each
             8 x 8 pixels.
-        interface: whether the file takes pixels as bytes, and gives probabilities.
+        interface: whether the file takes pixels as bytes, and gives probabilities, or every box and chooses none.
         seconds: how long the converter may take, and how long the runtime.
 
     Raises:
@@ -86,8 +87,7 @@ def export(
     how.check()
     interface.check(format_, run.read("task"))
     model = open_run(run.folder)
-    check_masks(mask_size)
-    card = make_card(run, model, format_, number) | ({"mask_size": mask_size} if mask_size != INPUT else {})
+    card = make_card(run, model, format_, number) | given(model.task.name, mask_size=mask_size)
     card |= interface.card()
     file = run.artifacts / file_name(run.arch, format_, number, interface)
     proof: Proof | IntegerProof | MeasuredProof

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mobilevision.deploy.boxes import ClassRows, Detector, Raw, open_boxes_
-from mobilevision.deploy.masks import INPUT, Main, PixelRows, open_masks, without_auxiliary_
+from mobilevision.deploy.boxes import ClassRows, Detector, Every, Raw, open_boxes_
+from mobilevision.deploy.masks import INPUT, Main, PixelRows, check_masks, open_masks, without_auxiliary_
+from mobilevision.errors import UsageError
 from mobilevision.network import Network
 from mobilevision.tasks.catalog import read_task
 from mobilevision.tasks.detect import Detect
@@ -47,6 +48,22 @@ def filing_(network: Network, card: Mapping[str, Any], shape: Shape) -> Filing:
     return WAYS[card.get("task", "classify")](network.eval(), card, shape)
 
 
+def given(task: str, *, mask_size: str) -> dict[str, Any]:
+    """What a file's card says of what it gives, if that is not the usual.
+
+    Args:
+        task: its name.
+        mask_size: of a segmenter's masks, see `mobilevision.deploy.masks.check_masks`.
+
+    Raises:
+        UsageError: if the task gives no masks.
+    """
+    check_masks(mask_size)
+    if mask_size != INPUT and task != "segment":
+        raise UsageError(f"only a segmenter's file gives masks, and this run was made to {task}; leave mask_size out")
+    return {"mask_size": mask_size} if mask_size != INPUT else {}
+
+
 def _scores(network: Network, card: Mapping[str, Any], shape: Shape) -> Filing:
     return Filing(finished=_same, rows=_same)
 
@@ -56,7 +73,8 @@ def _boxes(network: Network, card: Mapping[str, Any], shape: Shape) -> Filing:
     assert isinstance(task, Detect)
     bias_(network)
     choose = open_boxes_(network, task, shape)
-    return Filing(finished=partial(Detector, choose=choose), rows=ClassRows)
+    whole = Every if card.get("raw") else Detector
+    return Filing(finished=partial(whole, choose=choose), rows=ClassRows)
 
 
 def _masks(network: Network, card: Mapping[str, Any], shape: Shape) -> Filing:

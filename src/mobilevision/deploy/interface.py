@@ -17,6 +17,8 @@ TAKES, GIVES = "takes", "gives"
 """The names of both in a file's card; without them it takes prepared pictures and gives scores."""
 
 PIXELS, PROBABILITIES = "pixels", "probabilities"
+RAW = "raw"
+"""The name, in a card, of what says that a detector's file chooses nothing."""
 WHITE = 255.0
 
 LEAST = 1e-5
@@ -30,19 +32,23 @@ class Interface:
     Attributes:
         pixels: whether it takes a picture's bytes, 0 to 255, so that a program need not normalize them.
         softmax: whether it gives probabilities, so that a program need not make them of scores.
+        raw: whether a detector's file chooses nothing: it gives the box of every anchor with the probability of each
+            class, and `mobilevision.tasks.decoder`, a few lines that the report shows, chooses.
     """
 
     pixels: bool = False
     softmax: bool = False
+    raw: bool = False
 
     @property
     def asked(self) -> tuple[str, ...]:
         """The names of those that are asked for; they end the file's name."""
-        return tuple(name for name in ("pixels", "softmax") if getattr(self, name))
+        return tuple(name for name in ("pixels", "softmax", RAW) if getattr(self, name))
 
-    def card(self) -> dict[str, str]:
+    def card(self) -> dict[str, Any]:
         """What the file says of it; nothing where it is as usual."""
-        return ({TAKES: PIXELS} if self.pixels else {}) | ({GIVES: PROBABILITIES} if self.softmax else {})
+        doors = ({TAKES: PIXELS} if self.pixels else {}) | ({GIVES: PROBABILITIES} if self.softmax else {})
+        return doors | ({RAW: True} if self.raw else {})
 
     def check(self, format_: Format, task: Mapping[str, Any]) -> None:
         """Refuse what a format or a task has not.
@@ -57,6 +63,8 @@ class Interface:
         for name in self.asked:
             if name in format_.closed:
                 raise UsageError(f"--{name} is not for {format_.name}: {format_.closed[name]}; leave it out")
+        if self.raw and task["task"] != "detect":
+            raise UsageError(f"--raw is for detect, and this run is of {task['task']}; leave it out")
         if self.pixels and task["task"] not in ("classify", "embed"):
             raise UsageError(f"--pixels is for classify and embed, and this run is of {task['task']}; leave it out")
         if self.softmax and (task["task"] != "classify" or task["multilabel"]):

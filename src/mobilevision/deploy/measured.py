@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from mobilevision.data.dataset import Data
+from mobilevision.deploy.apart import SAID, apart
 from mobilevision.deploy.proof import file_scores
-from mobilevision.deploy.shown import JUDGED
+from mobilevision.deploy.shown import JUDGED, judging_pictures
 from mobilevision.errors import ShortfallError
 from mobilevision.models import Model
 from mobilevision.tasks.catalog import read_filed
@@ -43,7 +44,8 @@ class MeasuredProof:
         wide: layers that stayed in fp32 in a file of 8 bits.
         lost: the layers that lose most in 8 bits, worst first.
         errors: what each layer is off by in the file, as a share of its mean square root, where the format tells.
-        distance: the largest Euclidean distance of a vector from torch's, both of length 1; None without vectors.
+        compared: pictures on which what the file gives was held against all that torch says.
+        largest_difference: the largest that was found, see `mobilevision.deploy.apart`.
         near: the largest that passes; None where the figure alone decides, as in 8 bits.
     """
 
@@ -59,13 +61,14 @@ class MeasuredProof:
     wide: tuple[str, ...] = ()
     lost: tuple[dict[str, Any], ...] = ()
     errors: tuple[dict[str, Any], ...] = ()
-    distance: float | None = None
+    compared: int = 0
+    largest_difference: float = 0.0
     near: float | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether the file may be used; never if a vector is not numbers."""
-        if self.distance is not None and not self.distance <= (2.0 if self.near is None else self.near):
+        """Whether the file may be used; never if what it gives is not numbers."""
+        if not self.largest_difference <= (float("inf") if self.near is None else self.near):
             return False
         return 100 * (self.value_torch - self.value) <= self.limit + 1e-9
 
@@ -81,41 +84,15 @@ class MeasuredProof:
             ShortfallError: with the loss, the floor and, in 8 bits, the layers that lose most.
         """
         if not self.passed:
-            apart = "" if self.distance is None else f", its vectors up to {self.distance:.2g} from torch's"
+            apart = f"{SAID[self.figure]} up to {self.largest_difference:.2g} from torch's"
             worst = ", ".join(each["layer"] for each in self.lost[:3])
             layers = f"; most is lost by {worst}" if worst else ""
-            at_most = "" if self.near is None or not apart else f" (at most {self.near:g})"
+            at_most = "" if self.near is None else f" (at most {self.near:g})"
             raise ShortfallError(
                 f"{name} has {NAMES[self.figure]} {self.value:.1%} on {self.pictures} pictures where torch has "
-                f"{self.value_torch:.1%}, more than {self.limit:g} points below{apart}{at_most}{layers}; "
+                f"{self.value_torch:.1%} (it may lose {self.limit:g} points), {apart}{at_most}{layers}; "
                 "it was not kept"
             )
-
-
-class Kept:
-    """What is called as a network is, with the vectors that it gave.
-
-    Attributes:
-        vectors: of each batch, if a batch of it gives one row a picture.
-    """
-
-    def __init__(self, predict: Callable[[Tensor], Any]) -> None:
-        self.predict = predict
-        self.vectors: list[Tensor] = []
-
-    def __call__(self, pictures: Tensor) -> Any:
-        """What is called gives."""
-        given = self.predict(pictures)
-        if isinstance(given, Tensor) and given.ndim == 2:
-            self.vectors.append(given.detach().double().cpu())
-        return given
-
-    def distance(self, other: Kept) -> float | None:
-        """The largest Euclidean distance of a vector from another's for the same picture; None without vectors."""
-        if not self.vectors:
-            return None
-        apart = (torch.cat(self.vectors) - torch.cat(other.vectors)).norm(dim=1)
-        return float(apart.max())
 
 
 class Shown:
@@ -157,7 +134,7 @@ def measured(
         limit: points that the file may lose.
         runtime: what runs the file.
         seconds: how long it may take for a part of the pictures.
-        near: how far a vector of length 1 may be from torch's; None asks the figure alone.
+        near: how far what the file gives may be from torch's; None asks the figure alone.
         log: where its words go; kept if it fails.
 
     Returns:
@@ -179,8 +156,9 @@ def measured(
             batch=PART,
         )
 
-    ours, theirs = Kept(shown), Kept(model.network.eval())
-    found, torchs = figures(ours, read_filed(card)), figures(theirs, model.task)
+    filed = read_filed(card)
+    found, torchs = figures(shown, filed), figures(model.network.eval(), model.task)
+    compared, largest = apart(model, shown, judging_pictures(data), task=filed)
     proof = MeasuredProof(
         pictures=found["count"],
         source=f"validation pictures of {data.source}",
@@ -189,7 +167,8 @@ def measured(
         value_torch=torchs[figure],
         limit=limit,
         runtime=runtime,
-        distance=ours.distance(theirs),
+        compared=compared,
+        largest_difference=largest,
         near=near,
     )
     return proof, shown.told

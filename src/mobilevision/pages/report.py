@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from mobilevision.pages.facts import RunFacts, read_facts
 from mobilevision.pages.fronts import fronts_of
 from mobilevision.pages.terminal import shape_text
 from mobilevision.run import Run
+from mobilevision.tasks import decoder
 from mobilevision.tasks.figures import called, first_of, title
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -72,6 +74,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["decoder"] = inspect.getsource(decoder)
     environment.filters |= {
         "count": known(quantities.count),
         "bytes": known(quantities.size),

@@ -18,7 +18,7 @@ from mobilevision.tasks.beside import Asked, Beside, blurred_pixels, mask_ceilin
 from mobilevision.tasks.classify import Classify
 from mobilevision.tasks.detect import Detect
 from mobilevision.tasks.embed import Embed
-from mobilevision.tasks.filed import FiledDetect, FiledSegment
+from mobilevision.tasks.filed import FiledSegment, filed_detect
 from mobilevision.tasks.segment import Segment
 
 
@@ -75,7 +75,7 @@ TASKS: dict[str, Kind] = {
     ),
     "detect": Kind(
         read=Detect.read,
-        filed=FiledDetect.read,
+        filed=filed_detect,
         check=check_boxes,
         data=read_boxes,
         lists=list_boxes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 import torch
 from PIL import Image
@@ -112,7 +112,7 @@ class Detect:
             raise UsageError(f"two of the {len(self.labels)} labels are the same; give each class a name of its own")
 
     @classmethod
-    def read(cls, facts: Mapping[str, Any]) -> Detect:
+    def read(cls, facts: Mapping[str, Any]) -> Self:
         """The task that `facts` told; what they lack has its usual value."""
         known = {one.name: facts[one.name] for one in fields(cls) if one.name in facts}
         return cls(**known | {"labels": tuple(facts["labels"])})

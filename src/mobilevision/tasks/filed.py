@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from mobilevision.data.scenes import Truth
 from mobilevision.errors import InputError
+from mobilevision.tasks.decoder import decode
 from mobilevision.tasks.detect import Detect
 from mobilevision.tasks.precision import Found
 from mobilevision.tasks.segment import Segment
 
+SIDES = 4
 ROW = 6
-"""Numbers a box has in a file: left, top, right, bottom, as fractions of the picture, its probability, its class."""
+"""Numbers of a chosen box: left, top, right and bottom, as fractions of the picture, its probability, its class."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,32 @@ class FiledDetect(Detect):
     def lost(self, outputs: Any, targets: Sequence[Truth]) -> dict[str, float]:
         """Nothing: a file tells no offsets that a loss could take."""
         return {}
+
+
+@dataclass(frozen=True)
+class RawDetect(FiledDetect):
+    """Detection by a file that chooses nothing: it gives the box of every anchor, and `decode` chooses among them."""
+
+    def found(self, outputs: Any) -> list[Found]:
+        """The boxes of each picture, best first.
+
+        Args:
+            outputs: the rows of every anchor. Shape: (N, anchors, 4 + classes).
+
+        Raises:
+            InputError: if they are of another shape.
+        """
+        if outputs.ndim != 3 or outputs.shape[-1] != SIDES + self.outputs:
+            raise InputError(
+                f"rows of shape {tuple(outputs.shape)} do not hold a box and {self.outputs} classes each; export again"
+            )
+        asked = {name: getattr(self, name) for name in ("least", "overlap", "candidates", "most")}
+        return [self._sorted(torch.from_numpy(decode(rows.float().cpu().numpy(), **asked))) for rows in outputs]
+
+
+def filed_detect(facts: Mapping[str, Any]) -> FiledDetect:
+    """The detector that the card of a file tells."""
+    return RawDetect.read(facts) if facts.get("raw") else FiledDetect.read(facts)
 
 
 @dataclass(frozen=True)
