@@ -1,17 +1,21 @@
 """Detectors and segmenters in files: boxes are decoded and chosen as torch does, and tails stay in float."""
 
+import inspect
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from mobilevision.architecture import Arch
 from mobilevision.blocks import LRASPP, Conv, DeepLabV3, RetinaNetLite, SSDLite
+from mobilevision.deploy.apart import boxes_apart, masks_apart
 from mobilevision.deploy.base import FP32
 from mobilevision.deploy.boxes import Choose, Detector
 from mobilevision.deploy.equalize import correct_
-from mobilevision.deploy.filing import filing_
+from mobilevision.deploy.filing import filing_, given
 from mobilevision.deploy.integers import integer_form
 from mobilevision.deploy.measured import MeasuredProof
 from mobilevision.deploy.onnx import ONNX
@@ -21,6 +25,8 @@ from mobilevision.deploy.runtime import scores as run_file
 from mobilevision.deploy.tails import Operation, tail
 from mobilevision.errors import InputError, ShortfallError, UsageError
 from mobilevision.network import Network
+from mobilevision.tasks import decoder
+from mobilevision.tasks.catalog import read_filed
 from mobilevision.tasks.detect import Detect
 from mobilevision.tasks.filed import FiledDetect, FiledSegment
 from mobilevision.tasks.precision import Found
@@ -106,6 +112,82 @@ def test_a_box_stays_if_what_covers_it_is_covered_itself() -> None:
     choose = detector.choose
 
     assert choose.stays(boxes).tolist() == [[1, 0, 1, 0]]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("head", DETECTORS, ids=["ssdlite", "retinanet"])
+@torch.no_grad()
+def test_a_raw_file_gives_every_box_and_the_decoder_chooses_as_torch_does(head: SSDLite | RetinaNetLite) -> None:
+    task = Detect(LABELS)
+    network = lively(Network(BACKBONE.with_head(head), 3))
+    pictures = torch.randn(2, 3, SIDE, SIDE)
+    outputs = network(pictures)
+    wanted = task.found(outputs)
+
+    card = task.facts() | given("detect", mask_size="input", raw=True)
+    rows = filing_(network, card, (3, SIDE, SIDE)).finished(deployable(network))(pictures)  # type: ignore[arg-type]
+
+    assert rows.shape == (2, len(outputs["anchors"]), 4 + 3)
+    read = read_filed(card)
+    assert boxes_apart(read, rows, outputs) < 1e-5
+    for found, theirs in zip(read.found(rows), wanted, strict=True):  # type: ignore[attr-defined]
+        same(found, theirs, most=len(theirs.scores))
+    with pytest.raises(InputError, match="export again"):
+        read.found(rows[..., :6])  # type: ignore[attr-defined]
+
+
+def test_a_report_can_show_the_decoder_whole_for_it_needs_numpy_alone() -> None:
+    shown: dict[str, Any] = {}
+    exec(inspect.getsource(decoder), shown)  # as an app would copy it
+
+    best, twin, other = (
+        [0.1, 0.1, 0.5, 0.5, 0.9, 0.0],
+        [0.1, 0.1, 0.5, 0.52, 0.8, 0.7],
+        [0.6, 0.6, 0.9, 0.9, 0.0005, 0.3],
+    )
+    found = shown["decode"](np.array([best, twin, other]))
+    assert found[:, 5].tolist() == [0, 1, 1], "a box of another class is covered by none"
+    np.testing.assert_allclose(found[:, 4], [0.9, 0.7, 0.3], rtol=1e-6)
+    np.testing.assert_allclose(found[0, :4], best[:4], rtol=1e-6)
+    assert shown["decode"](np.zeros((4, 6))).shape == (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("task", "asked", "sentence"),
+    [
+        ("segment", {"mask_size": "input", "raw": True}, "only a detector's file is written raw"),
+        ("detect", {"mask_size": "8", "raw": False}, "only a segmenter's file gives masks"),
+        ("classify", {"mask_size": "8", "raw": False}, "only a segmenter's file gives masks"),
+    ],
+)
+def test_what_a_tasks_files_do_not_give_is_refused(task: str, asked: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        given(task, **asked)
+
+
+@torch.no_grad()
+def test_boxes_are_held_against_all_that_torch_says_in_whatever_order() -> None:
+    task = Detect(LABELS)
+    network = lively(Network(BACKBONE.with_head(DETECTORS[0]), 3))
+    pictures = torch.randn(2, 3, SIDE, SIDE)
+    outputs = network(pictures)
+    rows = filing_(network, task.facts(), (3, SIDE, SIDE)).finished(network)(pictures)  # type: ignore[arg-type]
+    read = read_filed(task.facts())
+
+    assert boxes_apart(read, rows, outputs) < 1e-5
+    assert boxes_apart(read, rows.flip(1), outputs) < 1e-5
+    moved = rows.clone()
+    moved[1, 0, 4] += 0.25
+    assert boxes_apart(read, moved, outputs) == pytest.approx(0.25, abs=0.05)
+
+
+@torch.no_grad()
+def test_a_mask_is_as_far_from_torch_as_torch_would_rather_have_another_class() -> None:
+    task = read_filed(Segment(("background", "nucleus")).facts())
+    scores = torch.tensor([[[2.0, 1.0]], [[0.0, 4.0]]])[None]  # (1, classes, 1, 2)
+
+    assert masks_apart(task, torch.tensor([[[0.0, 1.0]]]), scores) == 0
+    assert masks_apart(task, torch.tensor([[[1.0, 1.0]]]), scores) == pytest.approx(2 / 4)
+    assert masks_apart(task, scores + 0.1, scores) == pytest.approx(0.1 / 4)
 
 
 @pytest.mark.parametrize("head", SEGMENTERS, ids=["lraspp", "deeplab"])

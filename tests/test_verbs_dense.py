@@ -118,7 +118,25 @@ def test_a_file_is_as_good_as_the_network(
     figure = {"detect": "map50", "segment": "miou"}[task]
     assert made["proof"]["figure"] == figure
     assert made["proof"]["passed"]
+    assert made["proof"]["compared"] == 32, "all there are, and 64 where there are so many"
+    if precision == "fp32":
+        assert made["proof"]["largest_difference"] <= made["proof"]["near"] == 1e-4
     assert measured[figure] == pytest.approx(made["proof"]["value"], abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_raw_file_is_proven_by_the_decoder_that_the_report_shows(learned: dict[str, Path], capsys: Said) -> None:
+    (made,) = facts(capsys, "export", learned["detect"], "--to", "onnx", "--precision", "fp32", "--raw")
+
+    file = learned["detect"] / "artifacts" / made["file"]
+    assert file.name.endswith("_fp32_raw.onnx")
+    assert made["outputs"][0]["shape"][2] == 4 + 3
+    assert made["proof"]["passed"]
+    assert evaluate(file)["map50"] == pytest.approx(made["proof"]["value"], abs=1e-6)
+    assert run(["report", str(learned["detect"])]) == 0
+    page = (learned["detect"] / "report.html").read_text(encoding="utf-8")
+    assert f"The decoder of {file.name}" in page
+    assert "def decode(" in page
 
 
 @pytest.mark.slow

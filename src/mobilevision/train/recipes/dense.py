@@ -4,8 +4,8 @@ from mobilevision.train.recipe import Recipe
 
 detect_small = Recipe(
     name="detect_small",
-    epochs=40,
-    least_steps=1000,
+    epochs=30,
+    least_steps=750,
     batch=8,
     size=320,
     crop=1.0,
@@ -24,8 +24,8 @@ detect_small = Recipe(
 
 segment_small = Recipe(
     name="segment_small",
-    epochs=20,
-    least_steps=800,
+    epochs=12,
+    least_steps=600,
     batch=8,
     size=256,
     crop=1.0,
