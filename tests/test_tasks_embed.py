@@ -175,6 +175,37 @@ def test_splits_that_a_source_names_may_have_classes_of_their_own(shades: Path, 
     assert [len(samples) for samples in data.splits.values()] == [6, 3, 3]
 
 
+def pairs(folder: Path, *rows: str) -> Path:
+    path = folder / "pairs.csv"
+    path.write_text("\n".join(["first,second,same", *rows]))
+    return path
+
+
+def test_pairs_make_classes_of_what_is_the_same_as_a_third(shades: Path) -> None:
+    same = [f"{name}/{i}.png,{name}/{i + 1}.png,1" for name in SHADES for i in range(4)]
+    table = pairs(shades, *same, "amber/0.png,zinc/0.png,0", "amber/5.png,gone.png,0")
+    data = check_classes(table)
+    table.unlink()
+    assert set(data.labels) == {f"{name}/0.png" for name in SHADES} | {"amber/5.png"}
+    found = [each for samples in data.splits.values() for each in samples]
+    assert len(found) == 51
+    assert all(data.labels[each.labels[0]].startswith(each.file.parent.name) for each in found)
+    assert [each.file.name for each in data.set_aside] == ["gone.png"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (["amber/0.png,amber/1.png,yes"], "'yes' in the column same; put 1"),
+        (["amber/0.png,,1"], "a row without two pictures"),
+        (["amber/0.png,blue/1.png,1", "blue/1.png,cyan/1.png,1", "cyan/1.png,amber/0.png,0"], "differ, and other rows"),
+    ],
+)
+def test_pairs_that_make_no_sense_are_refused(shades: Path, tmp_path: Path, rows: list[str], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        read_classes(pairs(tmp_path, *rows))
+
+
 def test_what_vectors_cannot_be_learned_from_is_refused(shades: Path, tmp_path: Path) -> None:
     table = tmp_path / "rows.csv"
     table.write_text(f"file,label\n{shades}/amber/1.png,amber;warm\n{shades}/blue/1.png,blue\n")

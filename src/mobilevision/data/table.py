@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mobilevision.data.dataset import SetAside
 from mobilevision.data.listing import SPLITS, Entry, Listing
+from mobilevision.data.pairs import has_pairs, list_pairs
 from mobilevision.data.pictures import named_as_picture
 from mobilevision.errors import InputError
 
@@ -20,12 +21,14 @@ def list_table(source: str, path: Path) -> Listing:
     The first column is the file. A column named `split` may say train, val or test. Columns whose name begins with
     label, class or tag hold labels, several separated by `;`; if there is none, every other column is a label of its
     own, with 1 where it holds and 0 or nothing where not. Rows of the same file are added up. Without a header, the
-    columns are the file and labels.
+    columns are the file and labels. Columns `first`, `second` and `same` make it a table of pairs, see `list_pairs`.
 
     Raises:
         InputError: if the file is no such table.
     """
     columns, rows = _read(path)
+    if has_pairs(columns):
+        return list_pairs(source, path, rows)
     named = [column for column in columns[1:] if column.lower().startswith(LABELLED)]
     marked = [column for column in columns[1:] if column.lower() != "split" and column]
     labels_of = _cells(named) if named else _marks(marked, path)
