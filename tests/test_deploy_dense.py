@@ -12,13 +12,15 @@ from torch import nn
 from mobilevision.architecture import Arch
 from mobilevision.blocks import LRASPP, Conv, DeepLabV3, RetinaNetLite, SSDLite
 from mobilevision.deploy.apart import boxes_apart, masks_apart
-from mobilevision.deploy.base import FP32
+from mobilevision.deploy.base import FP32, INT8
 from mobilevision.deploy.boxes import Choose, Detector
 from mobilevision.deploy.equalize import correct_
 from mobilevision.deploy.filing import filing_, given
-from mobilevision.deploy.integers import integer_form
+from mobilevision.deploy.integers import form_for, integer_form
+from mobilevision.deploy.litert import LITERT
 from mobilevision.deploy.measured import MeasuredProof
 from mobilevision.deploy.onnx import ONNX
+from mobilevision.deploy.parted import Parted
 from mobilevision.deploy.prepare import deployable
 from mobilevision.deploy.runtime import open_file
 from mobilevision.deploy.runtime import scores as run_file
@@ -162,6 +164,24 @@ def test_a_report_can_show_the_decoder_whole_for_it_needs_numpy_alone() -> None:
 def test_what_a_tasks_files_do_not_give_is_refused(task: str, asked: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         given(task, **asked)
+
+
+@torch.no_grad()
+def test_wide_scores_are_parted_and_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = lively(Network(BACKBONE.with_head(DETECTORS[0]), 3))
+    pictures = torch.randn(2, 3, SIDE, SIDE)
+    filing_(network, Detect(LABELS).facts(), (3, SIDE, SIDE))  # type: ignore[arg-type]
+    plain = form_for(network, LITERT, FP32)
+    monkeypatch.setattr("mobilevision.deploy.parted.WIDE", 4 * 48 * 24)
+
+    wide = form_for(network, LITERT, FP32)
+
+    count = sum(isinstance(part, Parted) for part in wide.modules())
+    assert count > 0
+    assert not any(isinstance(part, Parted) for net in (plain, form_for(network, ONNX, FP32)) for part in net.modules())
+    assert not any(isinstance(part, Parted) for part in form_for(network, LITERT, INT8).modules())
+    for ours, theirs in zip(wide(pictures), plain(pictures), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 
 @torch.no_grad()

@@ -9,16 +9,22 @@ from torch import nn
 
 from mobilevision.deploy.base import INT8, Format, Precision
 from mobilevision.deploy.hard import SIX_TIMES
+from mobilevision.deploy.parted import parted
 from mobilevision.deploy.prepare import deployable
 from mobilevision.deploy.streams import read_streams, traced
 
 Part = TypeVar("Part", bound=nn.Module)
 
+XNNPACK = "XNNPACK"
+"""The delegate that goes through all weights of a 1x1 convolution for every few pixels."""
+
 
 def form_for(network: Part, format_: Format, precision: Precision) -> Part:
-    """A copy in the form that a format's runtime computes best in a precision; see `deployable` and `integer_form`."""
+    """A copy in the form that a runtime computes best in a precision; see `deployable`, `integer_form` and `parted`."""
     ready = deployable(network, channels_last=format_.channels_last)
-    return integer_form(ready) if precision == INT8 and not format_.hard_swish else ready
+    if precision == INT8:
+        return ready if format_.hard_swish else integer_form(ready)
+    return parted(ready) if format_.delegate == XNNPACK else ready
 
 
 def integer_form(network: Part) -> Part:
