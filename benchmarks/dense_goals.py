@@ -61,9 +61,9 @@ GOALS = {
 TRIED = (
     "omniglot, mobilenetv4_conv_small from nothing, embed_small at 64 px, 20 epochs, seed 0: recall@1 0.912, mAP 0.741 "
     "(int8 0.909 and 0.740). Of the eight mistakes it is surest of, seven are Latin i for l or l for i, which a last "
-    "map of 2 x 2 places hardly tells apart, and one is Korean ieung for Latin o, which nobody tells apart. Not enough.",
-    "nuclei and bccd: the recipes of masks and boxes had 20 and 40 epochs and have 12 and 30, for all small folders, so "
-    "that they end within the minutes on two cores.",
+    "map of 2 x 2 places hardly tells apart, and one is Korean ieung for Latin o, which nobody does. Not enough.",
+    "nuclei and bccd: the recipes of masks and boxes had 20 and 40 epochs and have 12 and 30, for all small folders, "
+    "so that they end within the minutes on two cores.",
     "nuclei, lraspp4_mobilenetv2_100, segment_small at 256 px, 12 epochs, seed 0: IoU 0.807, the same from the eighth "
     "epoch on. Most that is lost is a halo: in dim pictures the truth is drawn wider than the nuclei are seen, in "
     "bright ones it is not, and a recipe that varies the brightness by 30 % teaches to overlook how bright a picture "

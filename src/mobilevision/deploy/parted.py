@@ -28,7 +28,7 @@ class Parted(nn.Module):
         super().__init__()
         assert conv.bias is not None
         size = -(-conv.out_channels // PARTS)
-        pairs = zip(conv.weight.detach().split(size), conv.bias.detach().split(size), strict=True)
+        pairs = zip(torch.split(conv.weight.detach(), size), torch.split(conv.bias.detach(), size), strict=True)
         self.parts = nn.ModuleList(_convolution(*pair) for pair in pairs)
 
     def forward(self, x: Tensor) -> Tensor:
