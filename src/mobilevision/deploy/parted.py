@@ -37,25 +37,24 @@ class Parted(nn.Module):
 
 
 def parted(network: Part) -> Part:
-    """A copy whose detector scores in parts where its scores have wide weights; other networks as they are.
+    """A copy whose detector has its wide layers in parts; other networks as they are.
 
     Args:
         network: as `deployable` gives it.
     """
-    head = getattr(network, "head", None)
-    if not isinstance(head, Raw):
+    heads = [name for name, part in network.named_modules() if isinstance(part, Raw)]
+    if not heads:
         return network
     copy = deepcopy(network)
     for name, layer in list(copy.named_modules()):
-        if _is_wide(layer) and name.startswith("head."):
+        if isinstance(layer, nn.Conv2d) and _is_wide(layer) and name.startswith(heads[0]):
             copy.set_submodule(name, Parted(layer))
     return copy
 
 
-def _is_wide(layer: nn.Module) -> bool:
-    if not isinstance(layer, nn.Conv2d) or layer.kernel_size != (1, 1):
-        return False
-    return layer.weight.numel() * layer.weight.element_size() >= WIDE
+def _is_wide(layer: nn.Conv2d) -> bool:
+    fits = layer.kernel_size == (1, 1) and layer.bias is not None
+    return fits and layer.weight.numel() * layer.weight.element_size() >= WIDE
 
 
 def _convolution(weight: Tensor, bias: Tensor) -> nn.Conv2d:
