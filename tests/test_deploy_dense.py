@@ -17,6 +17,7 @@ from mobilevision.deploy.boxes import Choose, Detector
 from mobilevision.deploy.equalize import correct_
 from mobilevision.deploy.filing import filing_, given
 from mobilevision.deploy.integers import form_for, integer_form
+from mobilevision.deploy.interface import Interface
 from mobilevision.deploy.litert import LITERT
 from mobilevision.deploy.measured import MeasuredProof
 from mobilevision.deploy.onnx import ONNX
@@ -125,7 +126,7 @@ def test_a_raw_file_gives_every_box_and_the_decoder_chooses_as_torch_does(head: 
     outputs = network(pictures)
     wanted = task.found(outputs)
 
-    card = task.facts() | given("detect", mask_size="input", raw=True)
+    card = task.facts() | Interface(raw=True).card()
     rows = filing_(network, card, (3, SIDE, SIDE)).finished(deployable(network))(pictures)  # type: ignore[arg-type]
 
     assert rows.shape == (2, len(outputs["anchors"]), 4 + 3)
@@ -153,17 +154,14 @@ def test_a_report_can_show_the_decoder_whole_for_it_needs_numpy_alone() -> None:
     assert shown["decode"](np.zeros((4, 6))).shape == (0, 6)
 
 
-@pytest.mark.parametrize(
-    ("task", "asked", "sentence"),
-    [
-        ("segment", {"mask_size": "input", "raw": True}, "only a detector's file is written raw"),
-        ("detect", {"mask_size": "8", "raw": False}, "only a segmenter's file gives masks"),
-        ("classify", {"mask_size": "8", "raw": False}, "only a segmenter's file gives masks"),
-    ],
-)
-def test_what_a_tasks_files_do_not_give_is_refused(task: str, asked: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(UsageError, match=sentence):
-        given(task, **asked)
+def test_what_a_tasks_files_do_not_give_is_refused() -> None:
+    for task in ("detect", "classify", "embed"):
+        with pytest.raises(UsageError, match="only a segmenter's file gives masks"):
+            given(task, mask_size="8")
+    for task in ("segment", "classify", "embed"):
+        with pytest.raises(UsageError, match=f"--raw is for detect, and this run is of {task}"):
+            Interface(raw=True).check(ONNX, {"task": task, "multilabel": False})
+    Interface(raw=True).check(ONNX, {"task": "detect"})
 
 
 @torch.no_grad()
