@@ -101,7 +101,6 @@ def searched(folder: Path, brief: Brief, *, epochs: int) -> dict[str, Any]:
         str(PICTURES),
         brief,
         setting=Setting(folder=folder, device="cpu", say=say),
-        task="classify",
         training=training,
         candidates=training,
     )

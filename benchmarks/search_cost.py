@@ -111,7 +111,6 @@ def landings(folder: Path, *, size: int, width: float, steps: int, runtime: str)
             str(DATA / "sign_digits"),
             brief,
             setting=Setting(folder=folder / f"{share:g}", table=file, against_random=False, say=say),
-            task="classify",
             training=find_recipe("quick"),
             candidates=find_recipe("quick"),
         )
