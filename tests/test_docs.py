@@ -186,7 +186,8 @@ def test_the_examples_know_every_task_and_what_every_card_tells() -> None:
     )
     assert re.findall(r'"(\w+)" to Task\(', kotlin) == list(TASKS)
     assert re.findall(r"case (\w+(?:, \w+)+)\n", swift)[0].split(", ") == list(TASKS)
-    card = Detect(("a",)).facts() | {"preprocessing": Preprocessing(size=(32, 32)).facts()}
+    doors = Interface(pixels=True, softmax=True).card()
+    card = Detect(("a",)).facts() | doors | {"preprocessing": Preprocessing(size=(32, 32)).facts()}
     assert set(re.findall(r'try read\("(\w+)"\)', swift)) <= card.keys()
     assert set(re.findall(r'facts\.\w+\("(\w+)"', kotlin)) <= card.keys() | card["preprocessing"].keys()
 
