@@ -12,15 +12,18 @@ import argparse
 import json
 import tempfile
 import time
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mobilevision.blocks import Classifier
 from mobilevision.data.pictures import find_pictures, open_picture
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy.base import FP32, Format, versions
+from mobilevision.deploy.filing import filing_
 from mobilevision.deploy.formats import FORMATS, find_format
 from mobilevision.deploy.handover import convert
 from mobilevision.deploy.proof import compare, file_scores, torch_scores
@@ -29,6 +32,7 @@ from mobilevision.files import size, write_json, write_text
 from mobilevision.models import create_model
 from mobilevision.network import Network
 from mobilevision.run import commit
+from mobilevision.tasks.catalog import task_of
 from mobilevision.zoo import catalog, list_models
 
 FORMATS_HERE = ("litert", "onnx", "openvino", "executorch")
@@ -93,7 +97,7 @@ def seen(name: str, folder: Path) -> tuple[Network, Tensor]:
 def proven(network: Network, pictures: Tensor, format_: Format) -> dict[str, Any]:
     """The proof of one file, or why there is none."""
     height, width = pictures.shape[2:]
-    card = {"format": format_.name, "precision": "fp32", "labels": list(network.labels)}
+    card = {"format": format_.name, "precision": "fp32", "labels": list(network.labels)} | gives(network)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"network{format_.suffix}"
         try:
@@ -102,10 +106,20 @@ def proven(network: Network, pictures: Tensor, format_: Format) -> dict[str, Any
             scores, told = file_scores(file, pictures.numpy(), seconds=900)
         except MobilevisionError as error:
             return {"error": str(error), "side": height, "commit": commit()}
-        reference = torch_scores(network, pictures)
+        copy = deepcopy(network)
+        filing = filing_(copy, card, (network.channels, height, width))
+        reference = torch_scores(filing.finished(copy), pictures)
         proof = compare(scores, reference, source="photographs", limit=FP32.limit, runtime=format_.runtime_version)
         facts = proof.facts() | {"side": height, "bytes": size(file), "operators": told["operators"]}
         return facts | {"commit": commit()}
+
+
+def gives(network: Network) -> dict[str, Any]:
+    """What a file's card says of dense outputs: those of every anchor, or the scores of pixels."""
+    if isinstance(network.arch.head, Classifier):
+        return {}
+    task = task_of(network.arch, tuple(map(str, range(network.outputs))))
+    return task.facts() | {"raw": task.name == "detect", "mask_size": "8"}
 
 
 def written(results: dict[str, Any]) -> str:
