@@ -69,8 +69,8 @@ TRIED = (
     "bright ones it is not, and a recipe that varies the brightness by 30 % teaches to overlook how bright a picture "
     "is. Not enough.",
     "bccd, retinanet96_mobilenetv2_100, detect_small, 30 epochs, seed 0: mAP50 0.883 of 72 test pictures in 13.8 "
-    "minutes. Reached; its int8 file is not measured yet: the export was stopped after 27 minutes on a machine that was "
-    "shared with much other work.",
+    "minutes. Reached; its int8 file is not measured yet: the export was stopped after 27 minutes on a machine that "
+    "was shared with much other work.",
 )
 """What was tried, and what came of it."""
 
