@@ -33,7 +33,10 @@ from mobilevision.models import create_model
 from mobilevision.network import Network
 from mobilevision.run import commit
 from mobilevision.tasks.catalog import task_of
-from mobilevision.zoo import catalog, list_models
+from mobilevision.zoo import arch, catalog, list_models
+
+DENSE = 20
+"""Classes of detectors and segmenters."""
 
 FORMATS_HERE = ("litert", "onnx", "openvino", "executorch")
 
@@ -81,7 +84,8 @@ def packages() -> list[str]:
 def seen(name: str, folder: Path) -> tuple[Network, Tensor]:
     """A network whose norms have taken their statistics from the pictures, and those, at its own size."""
     torch.manual_seed(0)
-    network = create_model(name)
+    dense = not isinstance(arch(name).head, Classifier)
+    network = create_model(name, num_classes=DENSE if dense else None)
     preprocessing = Preprocessing((network.arch.size, network.arch.size))
     pictures = torch.stack([preprocessing.tensor(open_picture(file)) for file in find_pictures(folder)])
     for module in network.modules():
