@@ -408,7 +408,8 @@ def test_files_give_unit_vectors_that_find_what_torch_finds(to: str, trained: Ru
         told = artifact.facts["proof"]
         assert told["figure"] == "recall1"
         assert told["largest_difference"] <= apart
-        assert told["compared"] == told["pictures"]
+        seen = trained.read("data")["pictures"]
+        assert told["compared"] == seen["train"] + seen["validation"], "fewer than 64: all but those kept for the test"
         assert told["value"] >= told["value_torch"] - 0.01
         vectors = torch.tensor([each.numbers for each in load(artifact.path).predict(shades / "red")])
         torch.testing.assert_close(vectors.norm(dim=1), torch.ones(6), atol=1e-3, rtol=0)
