@@ -47,11 +47,11 @@ def test_a_group_stands_for_its_options_and_is_made_of_them() -> None:
     def verb(data: str, *, size: Pair = Pair(high=5), last: bool = False) -> Answer:
         return Answer([data, size, last], "")
 
-    spreaded = spread(verb)
-    found = {name: each.default for name, each in inspect.signature(spreaded).parameters.items()}
+    verb_of_options = spread(verb)
+    found = {name: each.default for name, each in inspect.signature(verb_of_options).parameters.items()}
 
     assert found == {"data": inspect.Parameter.empty, "wide": 1, "high": 5, "last": False}
-    assert spreaded("x", wide=3, high=4, last=True).facts == ["x", Pair(3, 4), True]
+    assert verb_of_options("x", wide=3, high=4, last=True).facts == ["x", Pair(3, 4), True]
 
 
 @pytest.mark.parametrize("name", [words for words in VERBS if words.startswith("search ")])
@@ -72,6 +72,20 @@ def test_a_search_goes_on_by_its_folder_alone_and_ends_the_same(tmp_path: Path, 
     assert {name: value for name, value in first[1].items() if name not in ("bill", "words")} == {
         name: value for name, value in again[1].items() if name not in ("bill", "words")
     }
+
+
+def test_a_search_goes_on_in_the_folder_it_was_moved_to(tmp_path: Path, capsys: Said) -> None:
+    assert run(tunas(tmp_path / "there")) == 0
+    (tmp_path / "there").rename(tmp_path / "here")
+    assert run(["search", "tunas", "--resume", str(tmp_path / "here")]) == 0
+    assert not (tmp_path / "there").exists()
+
+
+@pytest.mark.parametrize(("words", "code"), [('{"method": "tunas"', 3), ("{}", 3), ('{"method": "tunas"}', 2)])
+def test_a_command_that_cannot_be_read_is_told(words: str, code: int, tmp_path: Path, capsys: Said) -> None:
+    (tmp_path / "asked.json").write_text(words)
+    found, facts = asked(capsys, "search", "tunas", "--resume", str(tmp_path))
+    assert (found, "whole command again" in facts["error"]) == (code, True)
 
 
 def test_what_a_search_that_goes_on_would_not_heed_is_refused(tmp_path: Path, capsys: Said) -> None:

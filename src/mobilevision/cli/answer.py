@@ -14,6 +14,8 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from mobilevision.cli.signed import signed
+
 DEBUG = "MOBILEVISION_DEBUG"
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout; words go to stderr.")]
@@ -51,13 +53,8 @@ def answered(verb: Callable[..., Answer]) -> Callable[..., None]:
 
             draw(answer.words)
 
-    signature = inspect.signature(verb)
     option = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json)
-    command.__signature__ = signature.replace(  # type: ignore[attr-defined]  # read by inspect, not typed
-        parameters=[*signature.parameters.values(), option], return_annotation=None
-    )
-    command.__annotations__ = verb.__annotations__ | {"json": Json, "return": None}
-    return command
+    return signed(command, [*inspect.signature(verb).parameters.values(), option], returns=None)
 
 
 def tell_failure(sentence: str, *, kind: str, exit_code: int, as_json: bool) -> None:

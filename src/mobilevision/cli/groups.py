@@ -8,6 +8,7 @@ from inspect import Parameter
 from typing import Any, get_type_hints
 
 from mobilevision.cli.answer import Answer
+from mobilevision.cli.signed import signed
 
 
 def spread(verb: Callable[..., Answer]) -> Callable[..., Answer]:
@@ -28,10 +29,8 @@ def spread(verb: Callable[..., Answer]) -> Callable[..., Answer]:
         }
         return verb(*arguments, **options, **made)
 
-    parameters = [option for each in signature.parameters.values() for option in options_of(each)]
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # read by inspect, not typed
-    command.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": Answer}
-    return command
+    options = (option for each in signature.parameters.values() for option in options_of(each))
+    return signed(command, options, returns=Answer)
 
 
 def options_of(parameter: Parameter) -> Iterator[Parameter]:
@@ -49,8 +48,5 @@ def options_of(parameter: Parameter) -> Iterator[Parameter]:
 
 def without(option: str, verb: Callable[..., Answer]) -> Callable[..., Answer]:
     """The verb without one of its options, which keeps its default."""
-    signature = inspect.signature(verb)
-    verb.__signature__ = signature.replace(  # type: ignore[attr-defined]  # read by inspect, not typed
-        parameters=[each for name, each in signature.parameters.items() if name != option]
-    )
-    return verb
+    parameters = inspect.signature(verb).parameters
+    return signed(verb, (each for name, each in parameters.items() if name != option), returns=Answer)

@@ -7,17 +7,18 @@ from contextlib import contextmanager
 from functools import wraps
 from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from mobilevision.cli.answer import Answer
+from mobilevision.cli.signed import signed
 from mobilevision.errors import InputError, UsageError
 from mobilevision.files import write_json
 
 ASKED = "asked.json"
 HEEDED = ("resume", "processes", "ray", "device", "minutes", "table", "force", "json")
-"""What may stand beside a search's --resume: nothing that decides what is found."""
+"""What may stand beside a search's --resume: how it is done, and for how long, not what is asked."""
 Resume = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Go on with the search in this folder as it was begun.")
 ]
@@ -43,8 +44,8 @@ def refuse_unheeded(context: typer.Context, heeded: Sequence[str]) -> None:
 
 def resumable(verb: Callable[..., Answer]) -> Callable[..., Answer]:
     """The verb of a search with an option --resume, that takes the rest from the folder where it was asked."""
-    signature = inspect.signature(verb)
-    source = next(iter(signature.parameters))
+    known = inspect.signature(verb).parameters
+    source = next(iter(known))
 
     @wraps(verb)
     def command(context: typer.Context, *, resume: Path | None = None, **options: Any) -> Answer:
@@ -58,16 +59,12 @@ def resumable(verb: Callable[..., Answer]) -> Callable[..., Answer]:
         with remembered(options["out"], {"method": verb.__name__, **options}):
             return verb(**options)
 
-    first, *others = signature.parameters.values()
     parameters = [
         Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
-        first.replace(default=None),
-        *(each.replace(default=None) if each.name == "out" else each for each in others),
+        *(each.replace(default=None) if each.name in (source, "out") else each for each in known.values()),
         Parameter("resume", Parameter.KEYWORD_ONLY, default=None, annotation=Resume),
     ]
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # read by inspect, not typed
-    command.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": Answer}
-    return command
+    return signed(command, parameters, returns=Answer)
 
 
 @contextmanager
@@ -86,25 +83,25 @@ def remembered(folder: Path, asked: dict[str, Any]) -> Iterator[None]:
 
 
 def asked_before(folder: Path, verb: Callable[..., Answer]) -> dict[str, Any]:
-    """What a search in a folder was asked.
+    """What a search in a folder was asked; it goes on in that folder, wherever that was when it began.
 
     Raises:
-        UsageError: if there is no search, or one by another method.
+        UsageError: if there is no search, or one by another method or of another version.
+        InputError: if what was asked cannot be read.
     """
     file = folder / ASKED
     if not file.is_file():
         raise UsageError(f"{folder} does not tell what was asked there; give the whole command with --out {folder}")
-    asked: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    method = asked.pop("method")
+    try:
+        asked: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        method = asked.pop("method")
+    except (json.JSONDecodeError, AttributeError, KeyError) as error:
+        raise InputError(f"{file} does not tell what was asked: {error!r}; give the whole command again") from error
     if method != verb.__name__:
         raise UsageError(
             f"{folder} holds a search by {method}; go on with: mobilevision search {method} --resume {folder}"
         )
-    paths = [name for name, each in inspect.signature(verb).parameters.items() if is_path(each)]
-    return asked | {name: Path(asked[name]) for name in paths if asked[name] is not None}
-
-
-def is_path(parameter: Parameter) -> bool:
-    """Whether an option takes a path."""
-    kind = parameter.annotation.__origin__ if hasattr(parameter.annotation, "__metadata__") else parameter.annotation
-    return kind in (Path, Path | None)
+    if asked.keys() != inspect.signature(verb).parameters.keys():
+        raise UsageError(f"{folder} was asked by another version of mobilevision; give the whole command again")
+    paths = [name for name, kind in get_type_hints(verb).items() if kind in (Path, Path | None)]
+    return asked | {name: Path(asked[name]) for name in paths if asked.get(name)} | {"out": folder}

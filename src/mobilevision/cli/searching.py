@@ -32,7 +32,7 @@ Steps = Annotated[int, typer.Option(min=10, help="Each trains the shared weights
 Batch = Annotated[int, typer.Option(min=2, help="Pictures a step.")]
 
 
-def trial_verb(method: str, says: str, *, aim: Aim = Aim()) -> Callable[..., Answer]:  # noqa: B008  a frozen value
+def trial_verb(method: str, says: str, *, aim: Aim = Aim()) -> Callable[..., Answer]:
     """The verb of a method that trains every candidate by itself; `says` is its help."""
 
     def verb(
@@ -165,7 +165,7 @@ def v3(
     data: Source,
     *,
     using: With,
-    where: Where = Where(space="mnasnet"),  # noqa: B008  a frozen value
+    where: Where = Where(space="mnasnet"),
     budget: Budget,
     times: Times,
     above: Annotated[float, typer.Option(help="Share by which the seed may cost more than the target.")] = 0.15,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,10 +55,13 @@ def search_tunas(
     targets: Mapping[str, float] | None = None,
     to: str | Path | None = None,
     table: str | Path | None = None,
-    brief: Brief = Brief(method="tunas", space=""),  # noqa: B008  a frozen value
+    runtime: str = "litert",
+    precision: str = "fp32",
+    threads: int = 1,
     steps: int = 2000,
     recipe: Recipe = quick,
     against_random: bool = True,
+    seed: int = 0,
     device: str = "auto",
 ) -> Found:
     """Search the network of a space that is best for a cost, with shared weights (arXiv:2008.06120).
@@ -72,10 +75,13 @@ def search_tunas(
         targets: other costs, by name: "macs", "params", "peak_bytes", "roofline".
         to: folder of the search; None takes one in `runs`, named after the pictures and the space.
         table: times of rows; None takes one in the folder, which fills itself.
-        brief: what else is asked: runtime, precision, threads, reward, seed.
+        runtime: whose milliseconds count: "litert", "onnx", "openvino" or "executorch".
+        precision: what the timed files compute with: "fp32", "fp16" or "int8".
+        threads: of the runtime.
         steps: each trains the shared weights once and the policy once.
         recipe: how pictures are varied, and how candidates are trained that are compared.
         against_random: whether random search gets the same time afterwards.
+        seed: decides the split and everything random.
         device: where networks are trained.
 
     Raises:
@@ -84,14 +90,22 @@ def search_tunas(
     """
     made = find_space(space) if isinstance(space, str) else space
     name = space if isinstance(space, str) else named(space)
-    wanted = ({} if target_ms is None else {"ms": target_ms}) | dict(targets or {})
     top = largest(made).arch
-    numbers = {**brief.numbers, "steps": steps, "largest": top.digest}
+    brief = Brief(
+        method="tunas",
+        space=name,
+        targets=({} if target_ms is None else {"ms": target_ms}) | dict(targets or {}),
+        runtime=runtime,
+        precision=precision,
+        threads=threads,
+        seed=seed,
+        numbers={"steps": steps, "largest": top.digest},
+    )
     training = recipe.changed({"size": top.size})
-    folder = Path("runs") / f"{Path(data).name}-{name}" if to is None else Path(to)
+    folder = Path("runs") / f"{Path(str(data).rpartition(':')[2]).name}-{name}" if to is None else Path(to)
     facts = run_shared(
         str(data),
-        replace(brief, space=name, targets=wanted, numbers=numbers),
+        brief,
         setting=Setting(
             folder=folder,
             table=None if table is None else Path(table),

@@ -11,7 +11,7 @@ from mobilevision.jobs.telling import Say, tell
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """Where a search lives, what works for it, and which times it goes by; none of it changes what is found.
+    """Where a search lives, what works for it, which times it goes by, and who hears of it.
 
     Attributes:
         folder: of the search; the same one goes on with a search that was stopped.
