@@ -16,6 +16,8 @@ from mobilevision.deploy.base import FP32, INT8
 from mobilevision.deploy.boxes import Choose, Detector
 from mobilevision.deploy.equalize import correct_
 from mobilevision.deploy.filing import filing_, given
+from mobilevision.deploy.formats import find_format
+from mobilevision.deploy.handover import convert
 from mobilevision.deploy.integers import form_for, integer_form
 from mobilevision.deploy.interface import Interface
 from mobilevision.deploy.litert import LITERT
@@ -23,6 +25,7 @@ from mobilevision.deploy.measured import MeasuredProof
 from mobilevision.deploy.onnx import ONNX
 from mobilevision.deploy.parted import Parted
 from mobilevision.deploy.prepare import deployable
+from mobilevision.deploy.proof import file_scores
 from mobilevision.deploy.runtime import open_file
 from mobilevision.deploy.runtime import scores as run_file
 from mobilevision.deploy.tails import Operation, tail
@@ -243,6 +246,39 @@ def test_heads_can_be_prepared_for_integers_and_seen_as_rows_of_classes(head: SS
 
     assert rows.ndim == 2
     torch.testing.assert_close(rows, whole, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_no_layer_of_a_prepared_tower_is_shared_by_norms_of_several_maps() -> None:
+    network = lively(Network(BACKBONE.with_head(DETECTORS[1]), 3))
+    tower = network.head.near_boxes  # type: ignore[union-attr]
+    ready = deployable(network).head.near_boxes  # type: ignore[union-attr]
+    maps = [torch.randn(2, 24, side, side) for side in (8, 4, 2, 1, 1)]
+
+    assert any(isinstance(part, nn.BatchNorm2d) for part in tower.modules())
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in ready.modules())
+    for one, other in zip(ready(maps), tower(maps), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to", ["litert", "onnx", "openvino", "executorch"])
+@pytest.mark.parametrize("head", DETECTORS, ids=["ssdlite", "retinanet"])
+@torch.no_grad()
+def test_a_raw_file_of_every_format_gives_what_torch_gives(
+    head: SSDLite | RetinaNetLite, to: str, tmp_path: Path
+) -> None:
+    task, format_ = Detect(LABELS), find_format(to)
+    network = lively(Network(BACKBONE.with_head(head), 3))
+    pictures = torch.randn(1, 3, SIDE, SIDE)
+    card = task.facts() | {"raw": True, "labels": list(LABELS), "format": to, "precision": "fp32"}
+    with format_.writing(tmp_path / f"tiny{format_.suffix}") as beside:
+        convert(network, (SIDE, SIDE), card=card, to=beside, seconds=300)
+    found, _ = file_scores(tmp_path / f"tiny{format_.suffix}", pictures.numpy(), seconds=100)
+    filing = filing_(network, card, (3, SIDE, SIDE))  # type: ignore[arg-type]
+
+    wanted = filing.finished(network)(pictures)
+    torch.testing.assert_close(torch.from_numpy(found), wanted, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("size", ["7", "half", ""])

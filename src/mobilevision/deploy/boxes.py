@@ -115,8 +115,14 @@ class Detector(nn.Module):
         return boxes
 
 
-class Every(Detector):
+class Every(nn.Module):
     """A network with the box of every anchor, among which nothing chooses: `mobilevision.tasks.decoder` does."""
+
+    gives = "boxes"
+
+    def __init__(self, network: nn.Module, choose: Choose) -> None:
+        super().__init__()
+        self.network, self.choose = network, choose
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Shape: (N, channels, H, W) -> (N, anchors, 4 + classes)."""

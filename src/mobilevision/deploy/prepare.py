@@ -3,7 +3,7 @@
 Everything here is exact: the result computes what the network computes, up to rounding.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from mobilevision.blocks.irmb import GridAttention
 from mobilevision.blocks.lraspp import Gated
 from mobilevision.blocks.maps import resized
 from mobilevision.blocks.projection import Projected
+from mobilevision.blocks.retinanet import Tower
 from mobilevision.blocks.uib import MultiQuery
 from mobilevision.deploy.attention import PlainChannelNorm, PlainGridAttention
 from mobilevision.deploy.doors import FromPixels
@@ -119,6 +120,27 @@ class ScoredThenResized(Gated):
         return scores
 
 
+class FoldedTower(nn.Module):
+    """A RetinaNet's tower with convolutions of its own for each map, which have taken in that map's norms.
+
+    Shared convolutions cannot take in several norms: ExecuTorch's exporter does it all the same, to other numbers.
+    """
+
+    def __init__(self, tower: Tower) -> None:
+        super().__init__()
+        self.act = tower.act
+        self.maps = nn.ModuleList(nn.ModuleList(map(_with_norm, tower.convs, norms)) for norms in _lists(tower.norms))
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Shape: [(N, channels, H, W), ...] -> the same."""
+        found = []
+        for x, layers in zip(maps, _lists(self.maps), strict=True):
+            for layer in layers:
+                x = self.act(layer(x))
+            found.append(x)
+        return found
+
+
 def fold_norm_(part: Any) -> None:
     """A convolution takes in the batch norm that follows it."""
     if part._modules.keys() >= {"conv", "norm"}:
@@ -178,7 +200,12 @@ def fold_scale_(part: Any) -> None:
 Forms = dict[type[nn.Module], Callable[[Any], nn.Module]]
 """What a part becomes, from the part."""
 
-HEADS: Forms = {Scores: ConvolutionalScores, Projected: ConvolutionalProjected, Gated: ScoredThenResized}
+HEADS: Forms = {
+    Scores: ConvolutionalScores,
+    Projected: ConvolutionalProjected,
+    Gated: ScoredThenResized,
+    Tower: FoldedTower,
+}
 CHANNELS_LAST: Forms = {GridAttention: PlainGridAttention, ChannelNorm: PlainChannelNorm}
 
 FOLDS: tuple[Callable[[Any], None], ...] = (
@@ -203,6 +230,18 @@ def take_in_(conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> None:
     bias = weight @ shift + (0 if conv.bias is None else conv.bias)
     conv.bias = nn.Parameter(bias)
     conv.weight.copy_((weight * scale)[:, :, None, None])
+
+
+def _lists(lists: nn.ModuleList) -> Iterator[nn.ModuleList]:
+    """The same lists of modules, known as such."""
+    for each in lists:
+        assert isinstance(each, nn.ModuleList)
+        yield each
+
+
+def _with_norm(layer: Any, norm: Any) -> nn.Module:
+    """A copy of a separable convolution that has taken in the norm that follows it."""
+    return chain(depthwise=deepcopy(layer.depthwise), pointwise=fuse_conv_bn_eval(layer.pointwise, norm))
 
 
 def _as_convolution(linear: nn.Linear) -> nn.Module:
