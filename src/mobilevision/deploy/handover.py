@@ -66,7 +66,8 @@ def convert_integers(
         card: what stands inside the file; its "format" says how to write it.
         to: path of the file.
         how: "ranges", "equalize" and "correct" of a `Quantization`; "wide": which convolutions stay in fp32; "rounded":
-            whether the network was trained with its rounding inside, which is then taken as it is.
+            whether the network was trained with its rounding inside, which is then taken as it is; "lost": what an
+            earlier call told of the same network, which takes most of the time to find out; none looks anew.
         seconds: how long it may take.
         log: where the exporter's words go; kept if it fails.
 
@@ -141,14 +142,14 @@ def write_integers(
     if how["rounded"]:
         trained = rebuilt(Arch.from_json(arch), outputs, shape[0], _sides(shape)[1:], load_file(weights))
         network, rounding = trained.exact(), replace(rounding, trained=trained.trained(shown))
-        lost = sensitivity(network, shown[:LOOK])
+        lost = how.get("lost") or sensitivity(network, shown[:LOOK])
     else:
         opened = _rebuilt(arch, outputs, shape, weights)
         filing = filing_(opened, card, _sides(shape))
         network = form_for(opened, format_, INT8)
         if how["equalize"]:
             equalize_(network, shown)
-        lost = sensitivity(filing.rows(network), shown[:LOOK])
+        lost = how.get("lost") or sensitivity(filing.rows(network), shown[:LOOK])
         if how["correct"]:
             correct_(network, shown[:MEANS])
     ready, pictures_taken = with_doors(filing.finished(network), card), taken(shown.numpy(), card)

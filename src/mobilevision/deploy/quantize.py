@@ -166,7 +166,7 @@ def integers(
             shown,
             card=card,
             to=to,
-            how=asked | {"wide": wide},
+            how=asked | {"wide": wide, "lost": lost},
             seconds=seconds,
             log=logs("export"),
         )
