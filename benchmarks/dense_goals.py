@@ -21,10 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from mobilevision.build import evaluate, finish, train
+from mobilevision.errors import ShortfallError
 from mobilevision.files import write_json, write_text
 from mobilevision.run import Run, processor
 from mobilevision.tasks.figures import called, told_beside
 from mobilevision.train.position import Habits
+
+TRIED = "tried"
+"""The name of the notes beside the results."""
 
 LOSS = 0.01
 """What int8 may lose of each figure."""
@@ -56,23 +60,6 @@ GOALS = {
     "nuclei": Goal("nuclei_dsb2018", "segment", "lraspp4_mobilenetv2_100", True, {"iou": 0.82}, within=25),
     "omniglot": Goal("omniglot_small1", "embed", "mobilenetv4_conv_small", False, {"recall1": 0.95, "map": 0.75}),
 }
-
-
-TRIED = (
-    "omniglot, mobilenetv4_conv_small from nothing, embed_small at 64 px, 20 epochs, seed 0: recall@1 0.912, mAP 0.741 "
-    "(int8 0.909 and 0.740). Of the eight mistakes it is surest of, seven are Latin i for l or l for i, which a last "
-    "map of 2 x 2 places hardly tells apart, and one is Korean ieung for Latin o, which nobody does. Not enough.",
-    "nuclei and bccd: the recipes of masks and boxes had 20 and 40 epochs and have 12 and 30, for all small folders, "
-    "so that they end within the minutes on two cores.",
-    "nuclei, lraspp4_mobilenetv2_100, segment_small at 256 px, 12 epochs, seed 0: IoU 0.807, the same from the eighth "
-    "epoch on. Most that is lost is a halo: in dim pictures the truth is drawn wider than the nuclei are seen, in "
-    "bright ones it is not, and a recipe that varies the brightness by 30 % teaches to overlook how bright a picture "
-    "is. Not enough.",
-    "bccd, retinanet96_mobilenetv2_100, detect_small, 30 epochs, seed 0: mAP50 0.883 of 72 test pictures in 13.8 "
-    "minutes. Reached; its int8 file is not measured yet: the export was stopped after 27 minutes on a machine that "
-    "was shared with much other work.",
-)
-"""What was tried, and what came of it."""
 
 
 def main() -> None:
@@ -119,8 +106,12 @@ def trained(goal: Goal, asked: argparse.Namespace) -> Run:
 
 def measured(goal: Goal, run: Run) -> dict[str, Any]:
     """The figures of a run and of its int8 file on pictures that it never saw, and what stands beside them."""
-    metrics, artifact = evaluate(run.folder), finish(run, "litert", precision="int8")
-    figures, integers = (figured(goal, each) for each in (metrics, evaluate(artifact.path)))
+    metrics = evaluate(run.folder)
+    figures, integers, refused = figured(goal, metrics), None, ""
+    try:
+        integers = figured(goal, evaluate(finish(run, "litert", precision="int8").path))
+    except ShortfallError as error:  # on the validation pictures
+        refused = str(error)
     minutes = sum(each["seconds"] for each in run.history()) / 60
     return {
         "arch": run.arch.name,
@@ -130,11 +121,12 @@ def measured(goal: Goal, run: Run) -> dict[str, Any]:
         "split": metrics["split"],
         "figures": figures,
         "int8": integers,
+        "refused": refused,
         "least": goal.least,
         "minutes": minutes,
         "within": goal.within,
         "reached": all(figures[name] >= least for name, least in goal.least.items()),
-        "int8_kept": all(figures[name] - integers[name] <= LOSS for name in goal.least),
+        "int8_kept": integers is not None and all(figures[name] - integers[name] <= LOSS for name in goal.least),
         "beside": metrics["beside"],
         "machine": f"{processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
@@ -149,15 +141,21 @@ def figured(goal: Goal, metrics: dict[str, Any]) -> dict[str, float]:
 def line(name: str, found: dict[str, Any]) -> str:
     """What was reached, in a line."""
     told = ", ".join(
-        f"{called(key)} {value:.3f} (asked {found['least'][key]:.2f}, int8 {found['int8'][key]:.3f})"
+        f"{called(key)} {value:.3f} (asked {found['least'][key]:.2f}, int8 {integer(found, key)})"
         for key, value in found["figures"].items()
     )
     within = f" of {found['within']:g}" if found["within"] else ""
     return f"{name} seed {found['seed']}: {told}, {found['minutes']:.1f}{within} minutes"
 
 
-def page(results: dict[str, Any]) -> str:
-    """The results as Markdown."""
+def integer(found: dict[str, Any], name: str) -> str:
+    """A figure of the int8 file."""
+    return f"{found['int8'][name]:.3f}" if found["int8"] else "refused"
+
+
+def page(known: dict[str, Any]) -> str:
+    """The results as Markdown; what was tried is told as it was noted there, as "tried"."""
+    results = {key: found for key, found in known.items() if key != TRIED}
     parts = [
         "# Boxes, masks and vectors in small folders (`benchmarks/dense_goals.py`)\n",
         (__doc__ or "").partition("\n\n")[2].partition("\n\n")[2].strip() + "\n",
@@ -171,14 +169,15 @@ def page(results: dict[str, Any]) -> str:
                 f"{found['arch']}, {found['recipe']}, {found['size']} px",
                 f"{called(name)} {value:.3f} of {found['count']} {found['split']} pictures",
                 f"{found['least'][name]:.2f}",
-                f"{found['int8'][name]:.3f}",
+                integer(found, name),
                 f"{found['minutes']:.1f}",
                 f"{found['within']:g}" if found["within"] else "-",
             )
             parts.append("| " + " | ".join(cells) + " |")
     parts.append("\nBeside them, on the same pictures:\n")
     parts += dict.fromkeys(f"- {key}: {each}" for key, found in sorted(results.items()) for each in told_beside(found))
-    parts += ["\nWhat was tried:\n", *(f"- {each}" for each in TRIED)]
+    parts += ["\nWhat was tried:\n", *(f"- {each}" for each in known.get(TRIED, ()))]
+    parts += [f"- {key}, int8: {found['refused']}" for key, found in sorted(results.items()) if found.get("refused")]
     machines = dict.fromkeys(f"{found['machine']}, {found['date']} UTC" for found in results.values())
     return "\n".join([*parts, "\nMachines: " + "; ".join(machines) + ".", ""])
 

@@ -86,7 +86,7 @@ def suggest(
     facts = {"table": str(file), "machine": here.machine, "suggestions": [one.facts() for one in ranked]}
     top1 = "top-1" if task == "classify" else "top-1 as a classifier"
     head = f"{'network':<34} {'size':>5} {'predicted':>10} {'measured':>10} {top1:>6}  weights"
-    return Answer(facts, "\n".join([head, *(_told_suggestion(one.facts()) for one in ranked)]))
+    return Answer(facts, "\n".join([head, *(_told_suggestion(one.facts(), len(top1)) for one in ranked)]))
 
 
 def numbers(text: str, kind: Callable[[str], Any]) -> tuple[Any, ...]:
@@ -121,11 +121,11 @@ def _told_table(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _told_suggestion(row: dict[str, Any]) -> str:
+def _told_suggestion(row: dict[str, Any], width: int) -> str:
     measured = "" if row["measured_ms"] is None else f"{row['measured_ms']:.3f} ms"
     top1 = "-" if row["top1"] is None else f"{row['top1']:.1f}"
     fits = "" if row["fits"] else "  over the budget"
     return (
-        f"{row['name']:<34} {row['size']:>5} {row['predicted_ms']:>7.3f} ms {measured:>10} {top1:>6}  "
+        f"{row['name']:<34} {row['size']:>5} {row['predicted_ms']:>7.3f} ms {measured:>10} {top1:>{max(width, 6)}}  "
         f"{row['weights']}{fits}"
     )
