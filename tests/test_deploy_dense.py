@@ -24,7 +24,7 @@ from mobilevision.deploy.litert import LITERT
 from mobilevision.deploy.measured import MeasuredProof
 from mobilevision.deploy.onnx import ONNX
 from mobilevision.deploy.parted import Parted
-from mobilevision.deploy.prepare import deployable
+from mobilevision.deploy.prepare import FoldedTower, deployable
 from mobilevision.deploy.proof import file_scores
 from mobilevision.deploy.runtime import open_file
 from mobilevision.deploy.runtime import scores as run_file
@@ -249,10 +249,10 @@ def test_heads_can_be_prepared_for_integers_and_seen_as_rows_of_classes(head: SS
 
 
 @torch.no_grad()
-def test_no_layer_of_a_prepared_tower_is_shared_by_norms_of_several_maps() -> None:
+def test_a_folded_tower_has_no_norms_and_computes_what_the_tower_did() -> None:
     network = lively(Network(BACKBONE.with_head(DETECTORS[1]), 3))
     tower = network.head.near_boxes  # type: ignore[union-attr]
-    ready = deployable(network).head.near_boxes  # type: ignore[union-attr]
+    ready = FoldedTower(tower)  # type: ignore[arg-type]
     maps = [torch.randn(2, 24, side, side) for side in (8, 4, 2, 1, 1)]
 
     assert any(isinstance(part, nn.BatchNorm2d) for part in tower.modules())

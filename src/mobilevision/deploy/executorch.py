@@ -41,7 +41,7 @@ def export(
     """
     from mobilevision.deploy.doors import blank
 
-    _write(_norms_as_convolutions(network.eval()), blank(network, 1, shape), card, to)
+    _write(_taken_whole(network.eval()), blank(network, 1, shape), card, to)
 
 
 def quantize(network: nn.Module, pictures: Array, card: dict[str, Any], to: Path, how: Rounding) -> dict[int, float]:
@@ -50,7 +50,7 @@ def quantize(network: nn.Module, pictures: Array, card: dict[str, Any], to: Path
     from mobilevision.deploy.rounding import integer_program
 
     channels, height, width = pictures.shape[1:]
-    program = integer_program(_norms_as_convolutions(network.eval()), pictures, how)
+    program = integer_program(_taken_whole(network.eval()), pictures, how)
     _write(program, blank(network, 1, (channels, height, width)), card, to)
     return {}
 
@@ -66,16 +66,19 @@ def _write(network: nn.Module, picture: Tensor, card: dict[str, Any], to: Path) 
     to.write_bytes(lowered.to_executorch().buffer)
 
 
-def _norms_as_convolutions(network: nn.Module) -> nn.Module:
-    """A copy whose layer norms stay in the delegate, which takes no mean over channels."""
+def _taken_whole(network: nn.Module) -> nn.Module:
+    """A copy that XNNPACK takes right: it has no mean over channels, and no norms behind shared convolutions."""
     from copy import deepcopy
 
+    from mobilevision.blocks.retinanet import Tower
     from mobilevision.deploy.attention import ConvolutionalChannelNorm, PlainChannelNorm
+    from mobilevision.deploy.prepare import FoldedTower, Forms
 
+    forms: Forms = {PlainChannelNorm: ConvolutionalChannelNorm, Tower: FoldedTower}
     copy = deepcopy(network)
     for name, part in list(copy.named_modules()):
-        if isinstance(part, PlainChannelNorm):
-            copy.set_submodule(name, ConvolutionalChannelNorm(part))
+        if type(part) in forms:
+            copy.set_submodule(name, forms[type(part)](part))
     return copy
 
 

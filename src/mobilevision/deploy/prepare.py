@@ -123,7 +123,8 @@ class ScoredThenResized(Gated):
 class FoldedTower(nn.Module):
     """A RetinaNet's tower with convolutions of its own for each map, which have taken in that map's norms.
 
-    Shared convolutions cannot take in several norms: ExecuTorch's exporter does it all the same, to other numbers.
+    For ExecuTorch, whose exporter has a shared convolution take in the norms of all maps, one after another, and so
+    computes something else. In other formats' integers the shared form keeps more.
     """
 
     def __init__(self, tower: Tower) -> None:
@@ -200,12 +201,7 @@ def fold_scale_(part: Any) -> None:
 Forms = dict[type[nn.Module], Callable[[Any], nn.Module]]
 """What a part becomes, from the part."""
 
-HEADS: Forms = {
-    Scores: ConvolutionalScores,
-    Projected: ConvolutionalProjected,
-    Gated: ScoredThenResized,
-    Tower: FoldedTower,
-}
+HEADS: Forms = {Scores: ConvolutionalScores, Projected: ConvolutionalProjected, Gated: ScoredThenResized}
 CHANNELS_LAST: Forms = {GridAttention: PlainGridAttention, ChannelNorm: PlainChannelNorm}
 
 FOLDS: tuple[Callable[[Any], None], ...] = (
