@@ -157,3 +157,12 @@ def test_a_learning_rate_at_which_mobile_mqa_runs_away_is_told(name: str, recipe
     line = recipes.advice(RECIPES[recipe], arch(name))
     assert advised in line
     assert bool(line) == bool(advised)
+
+
+def test_masks_are_judged_at_the_side_at_which_training_sees_their_pictures() -> None:
+    recipe = recipes.segment_small
+    areas = torch.linspace(recipe.area, 1, 10_001)
+    zoom = float(areas.rsqrt().mean())
+
+    assert zoom == pytest.approx(4 / 3, abs=1e-3)
+    assert abs(recipe.train_size * zoom - recipe.size) < 32  # the next side that strides of 32 divide

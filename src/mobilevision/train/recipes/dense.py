@@ -27,7 +27,8 @@ segment_small = Recipe(
     epochs=12,
     least_steps=600,
     batch=8,
-    size=256,
+    size=352,
+    train_size=256,
     crop=1.0,
     optimizer="adamw",
     lr=1e-3,
@@ -40,4 +41,7 @@ segment_small = Recipe(
     flip=0.5,
     color=0.3,
 )
-"""Masks: crops from a quarter of the picture, so that what is small there is seen large as well."""
+"""Masks: crops from a quarter of the picture, so that what is small there is seen large as well.
+
+Such crops are on average 4/3 as large as the picture that they are from, so it is judged, and used, at a larger side.
+"""
