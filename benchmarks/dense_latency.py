@@ -29,7 +29,7 @@ from mobilevision import jobs, zoo
 from mobilevision.deploy.base import INT8, Array, Format, Precision
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.ranges import Rounding, minmax
-from racing import OURS, STARTS, THEIRS, facts, main, raced, shown
+from racing import OURS, STARTS, THEIRS, facts, main, ours_and_theirs, raced, shown
 
 NETWORKS = ("ssdlite320_mobilenet_v3_large", "lraspp_mobilenet_v3_large")
 COLUMNS = {"ssdlite320_mobilenet_v3_large": 91, "lraspp_mobilenet_v3_large": 21}
@@ -223,4 +223,12 @@ def table(found: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(__doc__ or "", script="dense_latency", networks=NETWORKS, to="litert,onnx", run=run, page=page)
+    main(
+        __doc__ or "",
+        script="dense_latency",
+        networks=NETWORKS,
+        to="litert,onnx",
+        run=run,
+        page=page,
+        sides=ours_and_theirs,
+    )

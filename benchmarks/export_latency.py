@@ -28,7 +28,7 @@ from mobilevision.cost import walk
 from mobilevision.deploy.base import FP32, Format
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.ranges import Rounding, minmax
-from racing import OURS, STARTS, THEIRS, facts, main, raced, shown
+from racing import OURS, STARTS, THEIRS, facts, main, ours_and_theirs, raced, shown
 
 NETWORKS = (
     "mobilenetv1_100",
@@ -232,4 +232,5 @@ if __name__ == "__main__":
         to="litert,onnx,openvino,executorch",
         run=run,
         page=page,
+        sides=ours_and_theirs,
     )

@@ -5,16 +5,17 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mobilevision import jobs, zoo
-from mobilevision.deploy.base import Array
+from mobilevision.deploy.base import Array, Runner
 from mobilevision.deploy.formats import find_format, format_of
 from mobilevision.deploy.runtime import open_file
 from mobilevision.files import write_json, write_text
@@ -28,12 +29,26 @@ STARTS = 6
 BLOCK = 10
 """Laps that are drawn together: neighbors in time are alike."""
 
+Entrant = tuple[str, ...]
+"""What runs: a side, its numbers, and how it is called if there are several ways."""
+
+NUMBERS = ("fp32", "int8")
+PAIRS: tuple[tuple[Entrant, Entrant], ...] = (
+    *(((OURS, number), (THEIRS, number)) for number in NUMBERS),
+    ((OURS, "int8"), (OURS, "fp32")),
+)
+
 Results = dict[str, dict[str, Any]]
 Run = Callable[[str, str, dict[tuple[str, str], Path], int], dict[str, Any]]
 """(network, format, files by side and numbers, laps) -> what a race found."""
 
+Sides = Callable[[str], Sequence[tuple[str, str]]]
+"""Format -> the sides of a race and their numbers."""
 
-def main(doc: str, *, script: str, networks: Sequence[str], to: str, run: Run, page: Callable[[Results], str]) -> None:
+
+def main(
+    doc: str, *, script: str, networks: Sequence[str], to: str, run: Run, page: Callable[[Results], str], sides: Sides
+) -> None:
     """Write files, race them, or make a page, as the command line says.
 
     Args:
@@ -43,6 +58,7 @@ def main(doc: str, *, script: str, networks: Sequence[str], to: str, run: Run, p
         to: the usual formats.
         run: races the files of a network and format.
         page: the results as Markdown.
+        sides: what is raced.
     """
     asked = arguments(doc, script, to)
     known: Results = json.loads(asked.out.read_text(encoding="utf-8")) if asked.out.is_file() else {}
@@ -77,8 +93,9 @@ def arguments(doc: str, script: str, to: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def sides(to: str) -> list[tuple[str, str]]:
-    numbers = ("fp32", "int8") if find_format(to).quantize else ("fp32",)
+def ours_and_theirs(to: str) -> list[tuple[str, str]]:
+    """In every precision that is raced."""
+    numbers = NUMBERS if find_format(to).quantize else ("fp32",)
     return [(side, number) for number in numbers for side in (OURS, THEIRS)]
 
 
@@ -95,17 +112,18 @@ def make(file: Path, to: str, job: str, payload: dict[str, Any]) -> None:
     print(f"{file} written", file=sys.stderr, flush=True)
 
 
-def raced(files: Sequence[Path], laps: int) -> dict[str, Any]:
-    """Race files in `STARTS` processes. "laps": (files, laps of all processes) in ms."""
+def raced(files: Sequence[Path], laps: int, *, job: str = "racing:race") -> dict[str, Any]:
+    """Race files in `STARTS` processes. "laps": (entrants, laps of all processes) in ms."""
     payload = {"files": list(map(str, files)), "rounds": laps}
-    starts = [jobs.call("racing:race", payload | {"seed": seed}, seconds=1800) for seed in range(STARTS)]
+    starts = [jobs.call(job, payload | {"seed": seed}, seconds=1800) for seed in range(STARTS)]
     laps_of_all = np.concatenate([start["laps"] for start in starts], axis=1)
     return starts[0] | {"load": max(start["load"] for start in starts), "laps": laps_of_all}
 
 
-def facts(name: str, to: str, laps: dict[tuple[str, str], Array], load: float) -> dict[str, Any]:
+def facts(
+    name: str, to: str, laps: Mapping[Entrant, Array], load: float, *, pairs: Sequence[tuple[Entrant, Entrant]] = PAIRS
+) -> dict[str, Any]:
     """What every race tells: the network, where and when it ran, and the ratios of what stands beside each other."""
-    pairs = [((OURS, number), (THEIRS, number)) for number in ("fp32", "int8")] + [((OURS, "int8"), (OURS, "fp32"))]
     return {
         "network": name,
         "size": zoo.arch(name).size,
@@ -130,31 +148,48 @@ def blocks(one: Array, other: Array) -> Array:
 
 
 def race(files: list[str], rounds: int, seed: int) -> dict[str, Any]:
-    """A job: all files in one process, on one core, lap by lap in turns; each lap in an order of its own.
-
-    What ran before decides what the caches hold, so each file runs twice in its turn, and the second time counts.
-    """
-    load = os.getloadavg()[0]
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    chance = np.random.default_rng(seed)
-    opened = {turn: open_file(Path(files[turn])) for turn in chance.permutation(len(files)).tolist()}
-    runners = [opened[turn] for turn in range(len(files))]
-    pictures = [noise(runner.inputs[0].shape) for runner in runners]
-    laps: list[list[float]] = [[] for _ in files]
-    for i in range(-5, rounds):
-        for turn in chance.permutation(len(files)).tolist():
-            runners[turn](pictures[turn])
-            start = time.perf_counter()
-            runners[turn](pictures[turn])
-            if i >= 0:
-                laps[turn].append(1e3 * (time.perf_counter() - start))
+    """A job: all files in one process, on one core."""
+    load, chance = alone(), np.random.default_rng(seed)
+    runners = opened(files, chance)
+    calls = [partial(runner, noise(runner.inputs[0].shape)) for runner in runners]
     return {
         "load": load,
-        "laps": laps,
+        "laps": taking_turns(calls, rounds, chance),
         "moves": [moves(Path(file)) for file in files],
         "pieces": [pieces(Path(file), runner) for file, runner in zip(files, runners, strict=True)],
     }
+
+
+def alone() -> float:
+    """Keep this process to one core where that can be asked for; gives the machine's load."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    return os.getloadavg()[0]
+
+
+def opened(files: Sequence[str], chance: np.random.Generator) -> list[Runner]:
+    """Files ready to run, opened in an order of chance: it decides where their weights happen to lie."""
+    found = {turn: open_file(Path(files[turn])) for turn in chance.permutation(len(files)).tolist()}
+    return [found[turn] for turn in range(len(files))]
+
+
+def taking_turns(calls: Sequence[Callable[[], object]], rounds: int, chance: np.random.Generator) -> list[list[float]]:
+    """Time calls lap by lap in turns; each lap in an order of its own.
+
+    What ran before decides what the caches hold, so each runs twice in its turn, and the second time counts.
+
+    Returns:
+        Laps in ms. Shape: (calls, rounds).
+    """
+    laps: list[list[float]] = [[] for _ in calls]
+    for i in range(-5, rounds):
+        for turn in chance.permutation(len(calls)).tolist():
+            calls[turn]()
+            start = time.perf_counter()
+            calls[turn]()
+            if i >= 0:
+                laps[turn].append(1e3 * (time.perf_counter() - start))
+    return laps
 
 
 def noise(shape: tuple[int | str, ...]) -> Array:
