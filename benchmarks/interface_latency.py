@@ -42,7 +42,7 @@ from mobilevision.deploy.litert_int8 import quantize
 from mobilevision.deploy.ranges import Rounding, minmax
 from racing import NUMBERS, OURS, STARTS, THEIRS, Entrant, alone, facts, main, opened, raced, shown, taking_turns
 
-NETWORKS = ("mobilenetv2_100", "mobilenetv3_small_100", "mobilenetv3_large_100", "mobilenetv4_conv_small")
+NETWORKS = ("mobilenetv2_100", "mobilenetv3_small_100", "mobilenetv4_conv_small")
 
 BYTES, FIRST = "bytes", "first"
 """The sides beside `OURS` and `THEIRS`: our file that takes bytes, and timm's with channels first at its door."""
@@ -200,7 +200,7 @@ def channels_first(name: str, number: str, format_: Format, pictures: Array, fil
     network = without_norms(settle(timm.create_model(name, exportable=True), size), size).eval()
     with tempfile.TemporaryDirectory() as folder:
         exact = Path(folder) / "exact.tflite"
-        litert_torch.convert(network, sample_kwargs={"image": torch.zeros(1, *pictures.shape[1:])}).export(str(exact))
+        litert_torch.convert(network, (torch.zeros(1, *pictures.shape[1:]),)).export(str(exact))
         attach(exact, {"labels": []})
         if number == FP32.name:
             shutil.copy(exact, file)
