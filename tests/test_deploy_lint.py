@@ -1,5 +1,6 @@
 """What accelerators take is told from a table with sources; what works here is found by trying it."""
 
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mobilevision.cli.doctor import _told
 from mobilevision.cli.linting import told_verdict
 from mobilevision.deploy import doctor, lint
 from mobilevision.deploy.formats import FORMATS
 from mobilevision.deploy.handover import convert
 from mobilevision.deploy.takes import INSTEAD, LIMITS, NAMES, NO, TAKES, TARGETS, UNKNOWN, YES
-from mobilevision.errors import InputError, UsageError
+from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.jobs import call
 from test_deploy_prepare import trained
 
@@ -128,6 +130,21 @@ def test_the_doctor_lets_each_format_write_and_run_in_processes_of_their_own(mon
     assert (absent.works, absent.trouble) == (False, "openvino not installed")
     assert told["coreml", "runtime"].trouble == FORMATS["coreml"].away
     assert (told["edgetpu", "runtime"].works, told["edgetpu", "runtime"].trouble) == (True, FORMATS["edgetpu"].remains)
+
+
+def test_a_format_that_took_too_long_is_not_to_be_installed_but_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(target: str, payload: dict[str, Any], *, seconds: float) -> Any:
+        time.sleep(seconds)
+        raise MobilevisionError(f"{target} took longer than {seconds:g} s and was stopped")
+
+    monkeypatch.setattr("mobilevision.jobs.call", stopped)
+    monkeypatch.setattr(doctor, "FORMATS", {"onnx": FORMATS["onnx"]})
+    ((exporter, runtime),) = doctor.examine(seconds=0.01)
+    assert exporter.trouble.endswith("took longer than 0.01 s and was stopped; try again when the machine is less busy")
+    assert not exporter.works
+    assert not runtime.works
+    assert exporter.command == runtime.command == ""
+    assert _told(exporter).endswith("less busy")
 
 
 def test_scores_that_are_not_those_expected_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

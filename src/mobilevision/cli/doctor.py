@@ -85,5 +85,5 @@ def _tried() -> Iterator["Health"]:
 def _told(health: "Health") -> str:
     does = f"{health.format} {'writes' if health.part == 'exporter' else 'runs'}"
     if not health.works:
-        return f"  {does:<18} no: {health.trouble}; {health.command}"
+        return f"  {does:<18} no: {'; '.join(filter(None, (health.trouble, health.command)))}"
     return f"  {does:<18} works, {health.seconds:.1f} s" + (f"; {health.trouble}" if health.trouble else "")

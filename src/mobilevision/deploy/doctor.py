@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,8 @@ from mobilevision.errors import InputError, MobilevisionError
 SHAPE = (3, 16, 16)  # of the tiny network's picture: channels, height, width
 AT_ONCE = 2
 
+UNTRIED = "not tried, since there is no file to run"
+
 
 @dataclass(frozen=True)
 class Health:
@@ -32,7 +34,7 @@ class Health:
         works: whether a tiny network was written, or what was written gave the scores it should.
         seconds: how long that took, imports included.
         trouble: why it does not work, or what is to be known of it.
-        command: what installs it, "" if it works.
+        command: what installs it, "" if it works or only took too long.
     """
 
     format: str
@@ -48,7 +50,7 @@ class Health:
         return asdict(self)
 
 
-def examine(*, seconds: float = 120) -> Iterator[tuple[Health, Health]]:
+def examine(*, seconds: float = 300) -> Iterator[tuple[Health, Health]]:
     """Try format after format: first its exporter, then its runtime on what that wrote.
 
     Args:
@@ -114,22 +116,26 @@ def _examined(format_: Format, *, seconds: float) -> tuple[Health, Health]:
 
         def execute() -> None:
             if not expected:
-                raise InputError("not tried, since there is no file to run")
+                raise InputError(UNTRIED)
             jobs.call("mobilevision.deploy.doctor:run", {"file": str(file), "expected": expected}, seconds=seconds)
 
-        exporter = _health(format_, "exporter", format_.exporter, work=export)
-        return exporter, _health(format_, "runtime", (format_.runtime,), work=execute)
+        exporter = _health(format_, "exporter", format_.exporter, work=export, seconds=seconds)
+        runtime = _health(format_, "runtime", (format_.runtime,), work=execute, seconds=seconds)
+        return exporter, replace(runtime, command=exporter.command) if runtime.trouble == UNTRIED else runtime
 
 
-def _health(format_: Format, part: str, packages: tuple[str, ...], *, work: Callable[[], None]) -> Health:
-    begun = time.perf_counter()
+def _health(
+    format_: Format, part: str, packages: tuple[str, ...], *, work: Callable[[], None], seconds: float
+) -> Health:
+    begun, late = time.perf_counter(), False
     absent = [package for package in packages if find_spec(package.replace("-", "_")) is None]
     trouble = f"{', '.join(absent)} not installed" if absent else ""
     if not absent:
         try:
             work()
         except MobilevisionError as error:
-            trouble = str(error)
+            late = time.perf_counter() - begun >= seconds
+            trouble = f"{error}; try again when the machine is less busy" if late else str(error)
     found = versions(*packages)
     return Health(
         format=format_.name,
@@ -138,5 +144,5 @@ def _health(format_: Format, part: str, packages: tuple[str, ...], *, work: Call
         works=not trouble,
         seconds=round(time.perf_counter() - begun, 1),
         trouble=trouble or (format_.away or format_.remains if part == "runtime" else ""),
-        command=f"pip install 'mobilevision[{format_.extra}]'" if trouble else "",
+        command=f"pip install 'mobilevision[{format_.extra}]'" if trouble and not late else "",
     )
