@@ -24,7 +24,7 @@ from mobilevision.deploy.prepare import deployable
 from mobilevision.deploy.quantize import IntegerProof
 from mobilevision.deploy.ranges import BINS, ESTIMATORS, Histogram, estimate
 from mobilevision.deploy.runtime import open_file, scores
-from mobilevision.deploy.shown import calibration_pictures, run_data
+from mobilevision.deploy.shown import calibration_pictures, run_data, spread
 from mobilevision.deploy.simulate import Ranges, Watched, convolution, rounded, rounded_weight, rounds, sensitivity
 from mobilevision.deploy.stem import columns_as_channels
 from mobilevision.deploy.streams import read_streams, traced
@@ -240,6 +240,14 @@ def test_calibration_data_that_is_no_longer_what_it_was_is_told_and_nothing_is_l
         export(other, "onnx", precision="int8")
     assert caught.value.exit_code == 3
     assert not list(other.artifacts.glob("*"))
+
+
+@pytest.mark.parametrize(("pictures", "count"), [(255, 128), (128, 128), (129, 128), (1314, 128), (7, 128), (0, 8)])
+def test_calibration_sees_all_of_the_training_pictures_whatever_their_number(pictures: int, count: int) -> None:
+    taken = spread(range(pictures), count)
+    assert len(set(taken)) == len(taken) == min(pictures, count)
+    steps = np.diff([*taken, pictures])
+    assert not len(taken) or (taken[0] == 0 and steps.max() - steps.min() <= 1)
 
 
 def test_calibration_without_a_readable_picture_is_told(run: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +16,8 @@ from mobilevision.errors import InputError, UsageError
 from mobilevision.models import Model
 from mobilevision.run import Run
 from mobilevision.tasks.catalog import check_data, data_of
+
+Kind = TypeVar("Kind")
 
 LEAST = 64
 """Pictures that a proof is made on at least, where there are so many."""
@@ -85,7 +88,7 @@ def judging_pictures(data: Data) -> Pictures:
     """All validation pictures, and training pictures, spread over all of them, if those are few."""
     labels = {sample.file: sample.labels for sample in data.validation}
     lacking = max(0, LEAST - len(labels))
-    more = [sample.file for sample in data.train[:: max(1, len(data.train) // max(1, lacking))][:lacking]]
+    more = [sample.file for sample in spread(data.train, lacking)]
     kinds = "validation and training" if more else "validation"
     return Pictures((*labels, *more), labels, f"{kinds} pictures of {data.source}")
 
@@ -96,11 +99,16 @@ def calibration_pictures(data: Data, model: Model, *, count: int) -> Tensor:
     Raises:
         InputError: if none can be read.
     """
-    spread = data.train[:: max(1, len(data.train) // count)][:count]
-    _, pictures = readable([sample.file for sample in spread], model)
+    _, pictures = readable([sample.file for sample in spread(data.train, count)], model)
     if not len(pictures):
         raise InputError(f"none of the training pictures in {data.source} can be read; 8 bits are calibrated on them")
     return pictures
+
+
+def spread(samples: Sequence[Kind], count: int) -> list[Kind]:
+    """Up to `count` of them, at even distances over all: sorted by class, the first few would be of one alone."""
+    few = min(count, len(samples))
+    return [samples[place * len(samples) // few] for place in range(few)]
 
 
 def readable(files: Sequence[Path], model: Model) -> tuple[tuple[Path, ...], Tensor]:
