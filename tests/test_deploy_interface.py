@@ -10,6 +10,7 @@ from PIL import Image
 from mobilevision.cli.app import run as command
 from mobilevision.deploy import export
 from mobilevision.deploy.artifact import Artifact
+from mobilevision.deploy.doors import Centered
 from mobilevision.deploy.formats import FORMATS, find_format
 from mobilevision.deploy.interface import LEAST, Interface, alike, scored, taken
 from mobilevision.deploy.load import load
@@ -83,6 +84,13 @@ def test_pixels_are_found_again_to_the_byte(run: Run) -> None:
     assert (taken(prepared, card) == pixels).all()
     assert taken(pixels, card) is pixels
     assert taken(prepared, {}) is prepared
+
+
+def test_the_mean_is_taken_from_rows_as_from_planes() -> None:
+    pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 3, 4, 6), np.uint8))
+    planes = Centered(torch.tensor([100.0, 50.0, 9.5]))
+    rows = planes.channels_last(6)
+    assert rows(pixels.permute(0, 2, 3, 1)).equal(planes(pixels).permute(0, 2, 3, 1))
 
 
 def test_logarithms_of_probabilities_are_scores() -> None:

@@ -18,22 +18,40 @@ class Centered(nn.Module):
 
     Args:
         mean: from 0 to 255. Shape: (channels,).
-        last: whether channels are the last axis of a picture, else the one after the pictures.
     """
 
     shift: Tensor
 
-    def __init__(self, mean: Tensor, *, last: bool = False) -> None:
+    def __init__(self, mean: Tensor) -> None:
         super().__init__()
-        self.register_buffer("shift", -mean if last else -mean[:, None, None])
+        self.register_buffer("shift", -mean[:, None, None])
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Keeps the shape."""
         return pixels.to(self.shift.dtype) + self.shift
 
-    def channels_last(self) -> Centered:
-        """The same for pictures with their channels last."""
-        return Centered(-self.shift.flatten(), last=True)
+    def channels_last(self, width: int) -> CenteredRows:
+        """The same for pictures of a width with their channels last."""
+        return CenteredRows(self.shift.flatten().repeat(width))
+
+
+class CenteredRows(nn.Module):
+    """The same over whole rows of pixels: kernels are slow where the innermost loop is of three channels.
+
+    Args:
+        shift: what is added to a row. Shape: (width * channels,).
+    """
+
+    shift: Tensor
+
+    def __init__(self, shift: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("shift", shift)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Shape: (N, H, W, channels), both."""
+        rows = pixels.flatten(2).to(self.shift.dtype) + self.shift  # (N, H, W * channels)
+        return rows.reshape(pixels.shape)
 
 
 class FromPixels(nn.Module):

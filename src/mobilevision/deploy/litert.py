@@ -57,7 +57,7 @@ def convert(network: nn.Module, shape: tuple[int, int, int], to: Path) -> None:
 
     channels, height, width = shape
     image = blank(network, 1, (height, width, channels))
-    litert_torch.convert(ChannelsLast(network).eval(), sample_kwargs={"image": image}).export(str(to))
+    litert_torch.convert(ChannelsLast(network, width=width).eval(), sample_kwargs={"image": image}).export(str(to))
     if "TRANSPOSE" in _readers(to):
         raise ShortfallError("the converter left a TRANSPOSE at the image; another litert-torch may not: try 0.10")
 

@@ -59,14 +59,18 @@ class ChannelsLast(nn.Module):
 
     The converter turns every convolution to channels last too, so the permute here meets the one it puts in front of
     the first convolution, and both vanish.
+
+    Args:
+        network: takes pictures with their channels first.
+        width: of a picture, pixels.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, width: int) -> None:
         super().__init__()
         self.door: nn.Module = nn.Identity()
         self.network = network
         if isinstance(network, FromPixels):  # behind the permute, its door would keep it from vanishing
-            self.door, self.network = network.door.channels_last(), network.network
+            self.door, self.network = network.door.channels_last(width), network.network
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Shape: (N, H, W, channels) -> {"scores": (N, outputs)}, or what else the network gives."""
