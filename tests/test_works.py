@@ -41,7 +41,7 @@ WIDTHS = {
     "semnasnet": 0.35,
     "emo_1m": None,
 }
-REFUSED = {(name, "edgetpu") for name in ("mobilenetv4_hybrid_medium", "emo_1m")}  # attention is not taken there
+ATTEND = ("mobilenetv4_hybrid_medium", "emo_1m")
 FAR = 1 / 3  # of the largest score, or a probability, a side or a length of 1: what no file in 8 bits may be off by
 LEARNS: dict[str, Any] = {"epochs": 20, "least_steps": 0, "average": 0.0}
 CASES = [
@@ -120,7 +120,7 @@ def test_a_small_network_of_every_family_is_written_run_and_compared(
     runs: Callable[[str, str], Run], proven: Proven, refused: Refused, name: str, task: str, to: str, precision: str
 ) -> None:
     run = runs(name, task)
-    if (name, to) in REFUSED:
+    if to == "edgetpu" and (name in ATTEND or task != "classify"):  # takes no attention, and no tail of another task
         with pytest.raises(ShortfallError) as caught:
             export(run, to, precision=precision, floor=5)
         refused(run, to, precision, caught.value)
