@@ -12,7 +12,6 @@ from PIL import Image
 from mobilevision.data.pictures import open_picture
 from mobilevision.errors import MobilevisionError
 from mobilevision.pages.annotated import annotated, boxed, shade_of
-from mobilevision.tasks.base import Told
 from mobilevision.tasks.detect import Detections
 from mobilevision.tasks.segment import Segmentation, unrolled
 
@@ -58,13 +57,13 @@ def _shown(facts: Mapping[str, Any], labels: list[str]) -> Shown | None:
     return Shown(file.rpartition("/")[2], *drawn, _kinds(found) | _kinds(truth))
 
 
-def _kinds(told: Told) -> frozenset[str]:
-    if isinstance(told, Segmentation):
-        return frozenset(told.labels[number] for number in told.mask.unique().tolist() if number)  # 0: the background
-    return frozenset(told.labels)
+def _kinds(told: Detections | Segmentation) -> frozenset[str]:
+    if isinstance(told, Detections):
+        return frozenset(told.labels)
+    return frozenset(told.labels[number] for number in set(told.mask.flatten().tolist()) if number)  # 0: the background
 
 
-def _told(facts: Mapping[str, Any], labels: list[str]) -> Told:
+def _told(facts: Mapping[str, Any], labels: list[str]) -> Detections | Segmentation:
     """What a network said, or what is true, from plain JSON."""
     if "runs" in facts:
         return Segmentation("", tuple(labels), unrolled(facts["runs"], facts["size"]))
@@ -72,9 +71,11 @@ def _told(facts: Mapping[str, Any], labels: list[str]) -> Told:
     return Detections("", tuple(facts["labels"]), tuple(facts["scores"]), boxes)
 
 
-def _drawn(told: Told, picture: Image.Image) -> str:
+def _drawn(told: Detections | Segmentation, picture: Image.Image) -> str:
     out = io.BytesIO()
-    crowded = isinstance(told, Detections) and len(told.boxes) > CROWD
-    image = boxed(told, picture) if crowded else annotated(told, picture)
+    if isinstance(told, Detections) and len(told.boxes) > CROWD:
+        image = boxed(told, picture)
+    else:
+        image = annotated(told, picture)
     image.save(out, "JPEG", quality=80, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")
