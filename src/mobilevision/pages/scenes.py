@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from mobilevision.data.pictures import open_picture
@@ -60,7 +61,9 @@ def _shown(facts: Mapping[str, Any], labels: list[str]) -> Shown | None:
 def _kinds(told: Detections | Segmentation) -> frozenset[str]:
     if isinstance(told, Detections):
         return frozenset(told.labels)
-    return frozenset(told.labels[number] for number in set(told.mask.flatten().tolist()) if number)  # 0: the background
+    return frozenset(
+        told.labels[number] for number in np.unique(told.mask.numpy()).tolist() if number
+    )  # not background
 
 
 def _told(facts: Mapping[str, Any], labels: list[str]) -> Detections | Segmentation:
