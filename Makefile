@@ -9,7 +9,7 @@ venv := .venv
 bin := $(venv)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo web wheel test test-slow check format catalog docs clean
+.PHONY: help demo web wheel test test-slow works check format catalog docs clean
 
 help:  ## the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -29,6 +29,9 @@ test: $(venv)/dev  ## the fast tests (under 6 minutes)
 
 test-slow: $(venv)/dev  ## the heavy tests (under 45 minutes)
 	$(bin)/python -m pytest -v -m slow --durations=20
+
+works: $(venv)/dev  ## every family, task, format and precision as a small network, kept for docs/works.md (an hour)
+	$(bin)/python -m pytest -v -m matrix --works docs/works_tests.json
 
 check: $(venv)/dev  ## formatting, lint, types
 	$(bin)/ruff format --check .

@@ -13,6 +13,7 @@ import torch
 
 from tiny_training import draw_colors
 
+pytest_plugins = ["works", "pytester"]
 FLAGS = ["--no-sandbox", "--use-fake-device-for-media-stream"]
 
 

@@ -31,6 +31,7 @@ from mobilevision.tasks.classify import Classify
 from mobilevision.timing import bench, bench_run
 from mobilevision.weights.save import save_weights
 from mobilevision.zoo.v2 import mobilenetv2
+from works import Proven
 
 LABELS = ("cat", "dog", "größer")
 SIZE = (48, 64)  # not square, so that height and width cannot trade places unseen
@@ -78,9 +79,10 @@ def pictures(count: int) -> np.ndarray:
 
 
 def test_an_export_is_proven_on_the_runs_own_pictures_and_judged_on_its_validation_pictures(
-    onnx_file: Artifact,
+    onnx_file: Artifact, proven: Proven
 ) -> None:
     proof = onnx_file.facts["proof"]
+    proven(onnx_file)
     assert proof["passed"] is True
     assert (proof["pictures"], proof["judged"]) == (15, 3)  # fewer than 64, so training pictures too
     assert 0 < proof["largest_difference"] <= proof["limit"] == 1e-4

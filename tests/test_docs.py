@@ -142,6 +142,67 @@ def test_a_result_that_is_there_is_told_and_all_else_is_only_expected(tmp_path: 
     assert "it crashed" in works_where.table("classify", results)
 
 
+def test_what_tests_have_proven_of_small_networks_stands_for_their_family_and_below_a_benchmark(tmp_path: Path) -> None:
+    import works_where
+
+    whole = {"mobilenetv4_conv_small onnx": {"largest_difference": 1e-6, "passed": True}}
+    (tmp_path / "zoo_parity.json").write_text(json.dumps({"files": whole}))
+    small = {"network": "small", "family": "mobilenetv4", "attention": False, "format": "onnx", "precision": "fp32"}
+    tests = [small | {"task": task, "test": "tests/test_x.py::test_y"} for task in ("classify", "detect")]
+    refused = small | {"attention": True, "task": "detect", "refused": "no room", "test": "tests/test_x.py::test_z"}
+    (tmp_path / "works_tests.json").write_text(json.dumps([*tests, refused]))
+    results = works_where.read_results(tmp_path)
+
+    def state(network: str, task: str, to: str = "onnx") -> str:
+        return str(works_where.told(network, task, to, "fp32", results).state)
+
+    assert state("mobilenetv4_conv_small", "classify") == "verified"
+    assert state("mobilenetv4_conv_medium", "classify") == state("mobilenetv4_conv_small", "detect") == "tested"
+    assert state("mobilenetv4_conv_small", "embed") == state("mobilenetv4_conv_small", "detect", "litert") == "expected"
+    assert state("mobilenetv4_hybrid_medium", "classify") == "expected"  # attention is another thing
+    assert state("mobilenetv4_hybrid_medium", "detect") == "blocked"
+    assert "tests/test_x.py::test_y" in works_where.table("detect", results)
+    assert "no room" in works_where.table("detect", results)
+
+
+def test_a_test_that_failed_or_was_skipped_leaves_no_entry(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+
+        @pytest.fixture
+        def breaks():
+            yield
+            raise ValueError
+
+        @pytest.fixture(autouse=True)
+        def told(record_property):
+            record_property("exported and proven", {"format": "onnx"})
+
+        def test_passed(): pass
+        def test_failed(): raise ValueError
+        def test_skipped(): pytest.skip("no runtime")
+        def test_broke_behind(breaks): pass
+
+        @pytest.mark.xfail(strict=False)
+        def test_passed_against_all_hope(): pass
+        """
+    )
+    before = [{"test": "test_it.py::test_failed"}, {"test": "test_other.py::test_of_another_day"}]
+    pytester.path.joinpath("works.json").write_text(json.dumps(before))
+
+    pytester.runpytest_inprocess("-p", "works", "--works", "works.json")
+
+    kept = json.loads(pytester.path.joinpath("works.json").read_text())
+    assert kept == [{"format": "onnx", "test": "test_it.py::test_passed"}, before[1]]
+
+
+def test_what_is_kept_of_tests_is_of_tests_that_are_there() -> None:
+    for each in json.loads((DOCS / "works_tests.json").read_text(encoding="utf-8")):
+        file, _, test = each["test"].partition("::")
+        assert f"def {test.partition('[')[0]}(" in (ROOT / file).read_text(encoding="utf-8"), each["test"]
+
+
 def test_networks_that_nothing_tells_apart_share_a_line() -> None:
     import works_where
 

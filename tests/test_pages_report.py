@@ -9,9 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from mobilevision.errors import InputError, UsageError
+from mobilevision.pages.charts import matrix
 from mobilevision.pages.report import report
+from mobilevision.pages.scenes import CROWD, Shown, legend, shown_scenes
 from mobilevision.run import Run
 from mobilevision.zoo.v2 import mobilenetv2
 from page_runs import artifact, make_run
@@ -133,9 +136,13 @@ def test_what_was_only_not_asked_for_is_told_quietly_at_the_end(tmp_path: Path) 
     assert "More can be told" not in whole
     assert "What is missing" not in page
     assert page.index("How it was made") < page.index("More can be told") < page.index(f"eval {run.folder} --robust")
+    shutil.rmtree(run.artifacts)
+    page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "What is missing" not in page
+    assert page.index("More can be told") < page.index(f"export {run.folder} --to litert")
     run.best.unlink()  # nothing can be told of weights that are not there
     page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "More can be told" not in page
+    assert f"eval {run.folder} --robust" not in page
     assert "What is missing" in page
 
 
@@ -154,7 +161,7 @@ def test_half_a_log_is_drawn_and_the_page_says_that_the_training_stopped(tmp_pat
     log = run.folder / "log.jsonl"
     log.write_text("".join(log.read_text().splitlines(keepends=True)[:3]) + '{"epoch": 4, "tra')
     page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "stopped after 3 of 12 epochs" in page
+    assert f"stopped after 3 of 12 epochs. Run <code>mobilevision train --resume {run.folder}</code>" in page
     assert 'class="chart"' in page
 
 
@@ -347,3 +354,23 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         report([tmp_path], to=tmp_path / "page.html")
     with pytest.raises(UsageError):
         report([], to=tmp_path / "page.html")
+
+
+def test_pixels_in_a_confusion_matrix_are_called_so_and_stay_in_their_cells() -> None:
+    drawn = matrix([[7_423_539, 97_930], [150_943, 12]], ["background", "nucleus"])
+    assert re.findall(r"<text[^>]*middle[^>]*>([^<]*)<", drawn) == ["7.42 M", "97.9 k", "151 k", "12"]
+
+
+def test_names_leave_a_crowded_picture_and_stand_in_a_legend_with_their_colors(tmp_path: Path) -> None:
+    pytest.importorskip("supervision")
+    Image.new("RGB", (320, 320), (128, 128, 128)).save(tmp_path / "a.png")
+
+    def shown(count: int) -> list[Shown]:
+        box = [0.3, 0.3, 0.7, 0.7]
+        boxes = {"labels": ["cell"] * count, "scores": [0.9] * count, "boxes": [box] * count}
+        return shown_scenes({"shown": [boxes | {"file": str(tmp_path / "a.png"), "truth": boxes}]}, ["cell"])
+
+    few, crowd = shown(CROWD), shown(CROWD + 1)
+    assert few[0].found != crowd[0].found == crowd[0].truth  # boxes alone: no score tells them apart
+    assert [label for label, _ in legend(crowd)] == ["cell"]
+    assert re.fullmatch("#[0-9A-Fa-f]{6}", legend(crowd)[0][1])

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable
 from email import message_from_bytes
@@ -24,11 +25,15 @@ pytestmark = pytest.mark.slow
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout."""
     pytest.importorskip("hatchling", reason="hatchling is not installed; run: pip install hatchling")
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return built("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+def built(target: str, source: Path, to: Path) -> Path:
+    """The file that hatchling makes of a folder of sources."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(to)]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    (file,) = folder.glob("*.whl")
+    (file,) = to.iterdir()
     return file
 
 
@@ -73,6 +78,15 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(names: set[s
     runtimes = {file.relative_to(SOURCE).as_posix() for file in FOLDER.glob("*")}
     there = {name for name in kept.stdout.splitlines() if (SOURCE / name).is_file()}
     assert {name for name in names if ".dist-info/" not in name} == there | runtimes
+
+
+def test_a_wheel_made_from_the_source_archive_holds_the_same(names: set[str], tmp_path: Path) -> None:
+    archive = built("sdist", ROOT, tmp_path / "sdist")
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    wheel = built("wheel", tmp_path / archive.name.removesuffix(".tar.gz"), tmp_path / "wheel")
+    with zipfile.ZipFile(wheel) as packed_again:
+        assert set(packed_again.namelist()) == names
 
 
 def test_the_license_of_the_package_and_of_each_runtime_are_where_installers_look(names: set[str]) -> None:

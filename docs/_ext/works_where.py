@@ -1,12 +1,12 @@
 """The directive `works-where`: which network, task, format and precision was verified, and how; from facts alone.
 
-The facts are the catalog, what each format is written in, which heads stand on which network, and the results of
-benchmarks that lie beside these pages: `zoo_parity.json`, `int8_accuracy.json`, `export_latency.json`. What no file
-tells of was not run as far as these pages know, and is only expected.
+The facts are the catalog, what each format is written in, which heads stand on which network, and the results that lie
+beside these pages: of benchmarks in `zoo_parity.json`, `int8_accuracy.json` and `export_latency.json`, of tests in
+`works_tests.json`. What no file tells of was not run as far as these pages know, and is only expected.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
@@ -24,14 +24,15 @@ from mobilevision.tasks.catalog import TASKS, headed
 from mobilevision.zoo import arch, catalog, list_models
 
 HERE = Path(__file__).resolve().parents[1]
-RESULTS = ("zoo_parity.json", "int8_accuracy.json", "export_latency.json")
+RESULTS = ("zoo_parity.json", "int8_accuracy.json", "export_latency.json", "works_tests.json")
 PRECISIONS = ("fp32", "fp16", "int8")
 FLOOR = 0.01  # share of the pictures that a file in 8 bits may be wrong on more often than torch
-SIGNS = {"verified": "✓", "failed": "✗", "ran": "▷", "expected": "○", "blocked": "-"}
+SIGNS = {"verified": "✓", "failed": "✗", "ran": "▷", "tested": "◐", "expected": "○", "blocked": "-"}
 MEANING = {
     "verified": "compared with torch in its own runtime, within the limit; the result is kept beside these pages",
     "failed": "its result is there, and it is not within the limit, or there is no file",
     "ran": "written and timed in its runtime by a benchmark that does not compare it with torch",
+    "tested": "a small network of this family was written, run in its runtime and compared with torch by a test",
     "expected": "no result is kept beside these pages; every export is compared with torch all the same",
     "blocked": "cannot be, or cannot be run, and the cell says why",
 }
@@ -46,21 +47,21 @@ class Told:
     figure: str = ""
 
 
-Results = dict[tuple[str, str, str], Told]
-"""By network, format and precision."""
+Results = dict[tuple[str, ...], Told]
+"""By network, format and precision; of small networks by kin, task, format and precision."""
 
 
 def read_results(folder: Path = HERE) -> Results:
     """All that the files of results tell, the stronger word last."""
     found: Results = {}
-    for file, reader in zip(RESULTS, (_parity, _integers, _timed), strict=True):
+    for file, reader in zip(RESULTS, (_parity, _integers, _timed, _tested), strict=True):
         path = folder / file
         told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         found = dict(reader(told)) | found  # the first file is the strongest
     return found
 
 
-def _parity(told: dict[str, Any]) -> Iterator[tuple[tuple[str, str, str], Told]]:
+def _parity(told: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Told]]:
     for key, facts in told.get("files", {}).items():
         network, to = key.split()
         if "error" in facts:
@@ -74,7 +75,7 @@ def _parity(told: dict[str, Any]) -> Iterator[tuple[tuple[str, str, str], Told]]
             )
 
 
-def _integers(told: dict[str, Any]) -> Iterator[tuple[tuple[str, str, str], Told]]:
+def _integers(told: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Told]]:
     for key, facts in told.items():
         if not {"arch", "accuracy_file", "accuracy_float32"} <= facts.keys():
             continue  # photographs without labels
@@ -84,13 +85,27 @@ def _integers(told: dict[str, Any]) -> Iterator[tuple[tuple[str, str, str], Told
         yield (facts["arch"], key.split("/")[1], "int8"), Told(state, why, f"{file:.1%}")
 
 
-def _timed(told: dict[str, Any]) -> Iterator[tuple[tuple[str, str, str], Told]]:
+def _timed(told: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Told]]:
     for facts in told.values():
         for name, file in facts["files"].items():
             side, precision = name.split()
             if side == "ours":
                 why = f"{file['median_ms']:.2f} ms in {facts['runtime']} on {facts['machine']}"
                 yield (facts["network"], facts["format"], precision), Told("ran", why)
+
+
+def _tested(told: Sequence[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], Told]]:
+    for facts in told:
+        key = (kin(facts["family"], facts["attention"]), facts["task"], facts["format"], facts["precision"])
+        if "refused" in facts:
+            yield key, Told("blocked", facts["refused"])
+        else:
+            yield key, Told("tested", f"{facts['network']} was written, run and compared by {facts['test']}")
+
+
+def kin(family: str, attention: Any) -> str:
+    """What networks share that one small network can stand for: the family, and whether there is attention."""
+    return f"{family} with attention" if attention else family
 
 
 def told(network: str, task: str, to: str, precision: str, results: Results) -> Told:
@@ -105,6 +120,10 @@ def told(network: str, task: str, to: str, precision: str, results: Results) -> 
         return Told("blocked", format_.without(precision))
     if own and (network, to, precision) in results:
         return results[network, to, precision]
+    facts = catalog()[network]
+    small = (kin(facts["family"], facts["attention_macs"]), task, to, precision)
+    if small in results:
+        return results[small]
     if format_.away:
         return Told("blocked", f"{to} is not run here: {format_.away}; {format_.note}")
     if format_.remains:

@@ -38,22 +38,42 @@ def _(told: Prediction, image: Image.Image) -> Image.Image:
 
 @annotated.register
 def _(told: Detections, image: Image.Image) -> Image.Image:
-    sv, scene = _supervision(), image.convert("RGB")
+    scene = boxed(told, image)
     if not told.boxes:
         return scene
-    height, width = image.height, image.width
-    found = sv.Detections(
-        xyxy=np.array(told.boxes, dtype=np.float32) * (width, height, width, height),
-        class_id=np.array([color_of(label) for label in told.labels]),
-    )
-    thick = max(1, round(min(width, height) / 240))
     scores = [f" {score:.2f}" for score in told.scores] or [""] * len(told.labels)  # what is true has none
     names = [label + score for label, score in zip(told.labels, scores, strict=True)]
-    scene = sv.BoxAnnotator(thickness=thick).annotate(scene, found)
-    drawn: Image.Image = sv.LabelAnnotator(
-        text_scale=0.35 * max(1, thick / 2), text_padding=2, smart_position=True
-    ).annotate(scene, found, labels=names)
+    drawn: Image.Image = (
+        _supervision()
+        .LabelAnnotator(text_scale=0.35 * max(1, _thick(image) / 2), text_padding=2, smart_position=True)
+        .annotate(scene, _placed(told, image), labels=names)
+    )
     return drawn
+
+
+def boxed(told: Detections, image: Image.Image) -> Image.Image:
+    """A copy of the picture with the boxes alone, in the colors of their labels.
+
+    Raises:
+        MissingError: if supervision is not installed.
+    """
+    scene = image.convert("RGB")
+    if not told.boxes:
+        return scene
+    drawn: Image.Image = _supervision().BoxAnnotator(thickness=_thick(image)).annotate(scene, _placed(told, image))
+    return drawn
+
+
+def _placed(told: Detections, image: Image.Image) -> Any:
+    """The boxes as supervision has them, in pixels."""
+    return _supervision().Detections(
+        xyxy=np.array(told.boxes, dtype=np.float32) * (image.width, image.height, image.width, image.height),
+        class_id=np.array([color_of(label) for label in told.labels]),
+    )
+
+
+def _thick(image: Image.Image) -> int:
+    return max(1, round(min(image.width, image.height) / 240))
 
 
 @annotated.register
@@ -88,6 +108,16 @@ def titled(image: Image.Image, lines: list[str]) -> Image.Image:
 def color_of(label: str) -> int:
     """The number of a label's color, the same in every picture and run."""
     return zlib.crc32(label.encode()) % COLORS
+
+
+def shade_of(label: str) -> str:
+    """A label's color as a page writes it.
+
+    Raises:
+        MissingError: if supervision is not installed.
+    """
+    shade: str = _supervision().ColorPalette.DEFAULT.by_idx(color_of(label)).as_hex()
+    return shade
 
 
 @cache

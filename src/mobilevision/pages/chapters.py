@@ -14,7 +14,7 @@ from mobilevision.pages.charts import WRITTEN, Series, confusions, curves, matri
 from mobilevision.pages.facts import Missing, RunFacts
 from mobilevision.pages.operators import Spent, spent
 from mobilevision.pages.picture import picture
-from mobilevision.pages.scenes import Shown, shown_scenes
+from mobilevision.pages.scenes import Shown, legend, shown_scenes
 from mobilevision.pages.search import Search, searched
 from mobilevision.pages.terminal import Listing, show
 from mobilevision.pages.thumbnails import thumbnail
@@ -65,11 +65,13 @@ class Confusion:
         drawing: as SVG.
         pairs: (truth, said, pictures), worst first.
         folded: whether there are too many classes to show it at once.
+        what: what was counted: "Pictures", or "Pixels" of masks.
     """
 
     drawing: str
     pairs: list[tuple[str, str, int]]
     folded: bool
+    what: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Chapter:
         spent: where the time of its files goes.
         trust: how far it may be trusted.
         missing: what is not there.
-        more: what could be told besides.
+        more: what was not asked for yet and could be told besides.
         search: what the folder's search tells, if it holds one.
     """
 
@@ -157,7 +159,12 @@ class Chapter:
     @property
     def beside(self) -> list[str]:
         """What needs no training, and what no network could exceed, in lines."""
-        return told_beside(self.facts.part("metrics"))
+        return [line.replace("%", " %") for line in told_beside(self.facts.part("metrics"))]
+
+    @property
+    def legend(self) -> list[tuple[str, str]]:
+        """The labels drawn in its scenes with their colors."""
+        return legend(self.scenes)
 
     @property
     def timed(self) -> Spent | None:
@@ -202,7 +209,7 @@ def chapter(facts: RunFacts, *, pictures: int, looks: int) -> Chapter:
         spent=times,
         trust=trusted,
         missing=[*facts.missing, *trusted.missing, *slow, *undrawn, *_unfinished(facts)],
-        more=untold(facts),
+        more=[*facts.later, *untold(facts)],
         search=search,
     )
 
@@ -297,7 +304,8 @@ def _confusion(facts: RunFacts) -> Confusion | None:
         return None
     folded = len(labels) > WRITTEN
     drawing = raster(counts) if folded else matrix(counts, labels)
-    return Confusion(drawing, confusions(counts, labels), folded)
+    what = "Pixels" if facts.part("task").get("task") == "segment" else "Pictures"
+    return Confusion(drawing, confusions(counts, labels), folded, what)
 
 
 def _example(facts: dict[str, Any]) -> Example:
@@ -315,5 +323,5 @@ def _unfinished(facts: RunFacts) -> list[Missing]:
     wanted, done = facts.part("recipe").get("epochs"), len(facts.history)
     if not done or not isinstance(wanted, int) or done >= wanted:
         return []
-    command = f"mobilevision train DATA --out {facts.quoted}"
+    command = f"mobilevision train --resume {facts.quoted}"
     return [Missing(f"The training stopped after {done} of {wanted} epochs.", command)]

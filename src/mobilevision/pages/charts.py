@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from mobilevision.pages import quantities
 from mobilevision.pages.svg import Element, add, drawing, text_width, written
 
 COLORS = ("#4a86d8", "#e0853a", "#27a38d", "#c2609e", "#8a7fd6", "#b59a2f", "#5f7f9a", "#d0604f")
@@ -165,8 +166,9 @@ def _cell(root: Element, place: tuple[float, float, float], count: int, told: _T
     add(part, "title", {}, f"{told.truth}, taken for {told.said}: {count} of {told.total}")
     add(part, "rect", box | color | {"fill-opacity": f"{strength:.2f}"})
     if count:
-        text = {"x": x + side / 2, "y": y + side / 2 + 4, "font-size": 12.5 if side > 30 else 10}
-        add(part, "text", text | {"text-anchor": "middle"}, str(count))
+        words = str(count) if count < 1000 else quantities.count(count)  # pixels are many
+        text = {"x": x + side / 2, "y": y + side / 2 + 4, "font-size": min(12.5 if side > 30 else 10, 60 / len(words))}
+        add(part, "text", text | {"text-anchor": "middle"}, words)
 
 
 def raster(counts: Sequence[Sequence[int]]) -> str:

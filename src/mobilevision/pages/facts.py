@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +37,7 @@ class RunFacts:
         history: the lines of the log.
         artifacts: the facts of the exported files.
         missing: what is not there or cannot be read.
+        later: what was not asked for yet.
     """
 
     folder: Path
@@ -44,6 +46,7 @@ class RunFacts:
     history: tuple[dict[str, Any], ...]
     artifacts: tuple[dict[str, Any], ...]
     missing: tuple[Missing, ...]
+    later: tuple[Missing, ...] = ()
 
     @property
     def name(self) -> str:
@@ -80,13 +83,9 @@ def read_facts(source: Run | str | Path) -> RunFacts:
     if not history:
         missing.append(Missing("There is no log of a training.", _command(run, "train DATA --out {run}")))
     artifacts = tuple(_artifacts(run, missing))
-    if not artifacts:
-        missing.append(Missing("No file for a phone has been exported.", _command(run, "export {run} --to litert")))
-    elif untimed := [facts["file"] for facts in artifacts if not facts.get("timing")]:
-        missing.append(Missing(f"Not timed yet: {', '.join(untimed)}.", _command(run, "bench {run}")))
     if not run.best.is_file():
         missing.append(Missing("There are no weights (best.safetensors).", _command(run, "train DATA --out {run}")))
-    return RunFacts(run.folder, arch, parts, history, artifacts, tuple(missing))
+    return RunFacts(run.folder, arch, parts, history, artifacts, tuple(missing), tuple(_later(run, artifacts)))
 
 
 COMMANDS = {  # part of a run -> the verb that writes it
@@ -145,6 +144,14 @@ def _artifacts(run: Run, missing: list[Missing]) -> list[dict[str, Any]]:
         if isinstance(facts, dict) and "format" in facts:
             found.append({"file": path.name.removesuffix(".json")} | facts)
     return found
+
+
+def _later(run: Run, artifacts: Sequence[dict[str, Any]]) -> list[Missing]:
+    """The next step with the run's files, if one is left."""
+    if not artifacts:
+        return [Missing("No file for a phone has been exported.", _command(run, "export {run} --to litert"))]
+    untimed = [facts["file"] for facts in artifacts if not facts.get("timing")]
+    return [Missing(f"Not timed yet: {', '.join(untimed)}.", _command(run, "bench {run}"))] if untimed else []
 
 
 def _command(run: Run, words: str) -> str:

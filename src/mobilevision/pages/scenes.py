@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from mobilevision.data.pictures import open_picture
 from mobilevision.errors import MobilevisionError
-from mobilevision.pages.annotated import annotated
-from mobilevision.tasks.base import Told
+from mobilevision.pages.annotated import annotated, boxed, shade_of
 from mobilevision.tasks.detect import Detections
 from mobilevision.tasks.segment import Segmentation, unrolled
 
 SIDE = 320  # pixels; drawn at half of that on a sharp screen
+CROWD = 5  # boxes whose names have room in so small a picture
 
 
 class Shown(NamedTuple):
@@ -26,11 +27,18 @@ class Shown(NamedTuple):
         file: its name.
         found: a data URI.
         truth: a data URI.
+        kinds: the labels that are drawn in either.
     """
 
     file: str
     found: str
     truth: str
+    kinds: frozenset[str]
+
+
+def legend(shown: Sequence[Shown]) -> list[tuple[str, str]]:
+    """The labels that are drawn, by name, each with its color."""
+    return [(label, shade_of(label)) for label in sorted(frozenset[str]().union(*(one.kinds for one in shown)))]
 
 
 def shown_scenes(metrics: Mapping[str, Any], labels: list[str]) -> list[Shown]:
@@ -43,13 +51,20 @@ def _shown(facts: Mapping[str, Any], labels: list[str]) -> Shown | None:
     try:
         picture = open_picture(file, least=SIDE)
         picture.thumbnail((SIDE, SIDE))
-        found, truth = (_drawn(_told(side, labels), picture) for side in (facts, facts["truth"] | {"scores": ()}))
+        found, truth = (_told(side, labels) for side in (facts, facts["truth"] | {"scores": ()}))
+        drawn = _drawn(found, picture), _drawn(truth, picture)
     except (MobilevisionError, KeyError):
         return None
-    return Shown(file.rpartition("/")[2], found, truth)
+    return Shown(file.rpartition("/")[2], *drawn, _kinds(found) | _kinds(truth))
 
 
-def _told(facts: Mapping[str, Any], labels: list[str]) -> Told:
+def _kinds(told: Detections | Segmentation) -> frozenset[str]:
+    if isinstance(told, Detections):
+        return frozenset(told.labels)
+    return frozenset(told.labels[number] for number in np.unique(told.mask.numpy()).tolist() if number)  # 0: background
+
+
+def _told(facts: Mapping[str, Any], labels: list[str]) -> Detections | Segmentation:
     """What a network said, or what is true, from plain JSON."""
     if "runs" in facts:
         return Segmentation("", tuple(labels), unrolled(facts["runs"], facts["size"]))
@@ -57,7 +72,11 @@ def _told(facts: Mapping[str, Any], labels: list[str]) -> Told:
     return Detections("", tuple(facts["labels"]), tuple(facts["scores"]), boxes)
 
 
-def _drawn(told: Told, picture: Image.Image) -> str:
+def _drawn(told: Detections | Segmentation, picture: Image.Image) -> str:
     out = io.BytesIO()
-    annotated(told, picture).save(out, "JPEG", quality=80, optimize=True)
+    if isinstance(told, Detections) and len(told.boxes) > CROWD:
+        image = boxed(told, picture)
+    else:
+        image = annotated(told, picture)
+    image.save(out, "JPEG", quality=80, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")
