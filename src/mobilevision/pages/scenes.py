@@ -61,7 +61,8 @@ def _shown(facts: Mapping[str, Any], labels: list[str]) -> Shown | None:
 def _kinds(told: Detections | Segmentation) -> frozenset[str]:
     if isinstance(told, Detections):
         return frozenset(told.labels)
-    return frozenset(told.labels[number] for number in np.unique(told.mask.numpy()).tolist() if number)  # 0: background
+    there = np.unique(told.mask.numpy()).tolist()
+    return frozenset(told.labels[number] for number in there if number)  # 0 is the background
 
 
 def _told(facts: Mapping[str, Any], labels: list[str]) -> Detections | Segmentation:
