@@ -1,6 +1,7 @@
 """Two runs side by side."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +61,15 @@ def test_what_was_explained_of_both_is_put_side_by_side(runs: tuple[Path, Path])
     assert rows["calibration error"]["second"] == one["explain"]["calibration"]["before"]["ece"]
     assert rows["top1, strong noise"]["second"] == one["robust"]["damages"][1]["levels"][2]["top1"]
     assert rows["top1, strong noise"]["first"] <= 1
+
+
+def test_figures_of_other_pictures_are_told_to_be_so(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    other = Path(shutil.copytree(runs[0], tmp_path / "other"))
+    metrics = json.loads((other / "metrics.json").read_text())
+    (other / "metrics.json").write_text(json.dumps(metrics | {"split": "elsewhere"}))
+    assert compare(runs[0], other)["differs"] == [
+        {"what": "metrics.split", "first": metrics["split"], "second": "elsewhere"}
+    ]
 
 
 def test_what_differs_is_named_and_the_pictures_are_the_same(runs: tuple[Path, Path]) -> None:

@@ -374,3 +374,10 @@ def test_names_leave_a_crowded_picture_and_stand_in_a_legend_with_their_colors(t
     assert few[0].found != crowd[0].found == crowd[0].truth  # boxes alone: no score tells them apart
     assert [label for label, _ in legend(crowd)] == ["cell"]
     assert re.fullmatch("#[0-9A-Fa-f]{6}", legend(crowd)[0][1])
+
+
+def test_a_page_that_cannot_be_written_is_a_usage_error_that_names_it(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UsageError, match=r"page\.html cannot be written: .*name a file"):
+        report([run], to=tmp_path / "file" / "page.html")

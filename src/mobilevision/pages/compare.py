@@ -77,7 +77,9 @@ def _differing(first: RunFacts, second: RunFacts) -> Iterator[dict[str, Any]]:
 
 def _flat(facts: RunFacts) -> dict[str, Any]:
     arch = {"arch.name": facts.arch.name, "arch.digest": facts.arch.digest} if facts.arch else {}
-    return arch | {f"{part}.{name}": value for part in PARTS for name, value in facts.part(part).items()}
+    parts = {f"{part}.{name}": value for part in PARTS for name, value in facts.part(part).items()}
+    metrics = facts.part("metrics")
+    return arch | parts | ({"metrics.split": metrics["split"]} if "split" in metrics else {})
 
 
 def _scores(first: RunFacts, second: RunFacts) -> Iterator[dict[str, Any]]:

@@ -43,7 +43,7 @@ def report(runs: Sequence[Run | str | Path], *, to: str | Path) -> Path:
         The file.
 
     Raises:
-        UsageError: if there are no runs, or a folder is not there.
+        UsageError: if there are no runs, a folder is not there, or the file cannot be written.
         InputError: if a folder holds no run.
     """
     if not runs:
@@ -62,7 +62,10 @@ def report(runs: Sequence[Run | str | Path], *, to: str | Path) -> Path:
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
     )
     to = Path(to)
-    write_text(to, text)
+    try:
+        write_text(to, text)
+    except OSError as error:
+        raise UsageError(f"{to} cannot be written: {error.strerror}; name a file in a folder that can") from error
     return to
 
 
