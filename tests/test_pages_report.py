@@ -381,3 +381,12 @@ def test_a_page_that_cannot_be_written_is_a_usage_error_that_names_it(tmp_path: 
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match=r"page\.html cannot be written: .*name a file"):
         report([run], to=tmp_path / "file" / "page.html")
+
+
+def test_what_vectors_are_worth_is_called_as_the_field_calls_it_and_counts_are_no_shares(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    told = {"recall1": 0.5, "tar_at_far_1e-02": 0.25, "alone": 3, "loss": 1.23456}
+    run.write("metrics", run.read("metrics") | told)
+    page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    for line in ("recall@1 50.0 %", "TAR@FAR 1e-2 25.0 %", "pictures alone in their class 3", "loss 1.235"):
+        assert line in page

@@ -20,7 +20,7 @@ from mobilevision.pages.terminal import Listing, show
 from mobilevision.pages.thumbnails import thumbnail
 from mobilevision.pages.trust import Trust, trust, untold
 from mobilevision.pages.words import describe, kind
-from mobilevision.tasks.figures import COUNTED, HEADLINES, NAMES, first_of, title, told_beside, wilson
+from mobilevision.tasks.figures import COUNTED, HEADLINES, NAMES, called, first_of, title, told_beside, wilson
 
 
 class Figure(NamedTuple):
@@ -150,11 +150,8 @@ class Chapter:
         """Every single number of the metrics with its name."""
         metrics = self.facts.part("metrics")
         found = {name: value for name, value in metrics.items() if isinstance(value, int | float) and name != "count"}
-        names = {name: NAMES.get(name, name.replace("_", " ")) for name in found}
-        return [
-            f"{names[name]} {value:.4g}" if name == "loss" else f"{names[name]} {quantities.percent(value)}"
-            for name, value in found.items()
-        ]
+        written: dict[str, Callable[[float], str]] = {"loss": "{:.4g}".format, "alone": str}  # all others are shares
+        return [f"{called(name)} {written.get(name, quantities.percent)(value)}" for name, value in found.items()]
 
     @property
     def beside(self) -> list[str]:

@@ -16,6 +16,10 @@ NAMES = {
     "recall5": "recall@5",
     "recall10": "recall@10",
     "knn": "k-NN",
+    "tar_at_far_1e-02": "TAR@FAR 1e-2",
+    "tar_at_far_1e-03": "TAR@FAR 1e-3",
+    "tar_at_far_1e-04": "TAR@FAR 1e-4",
+    "alone": "pictures alone in their class",
 }
 """Of metrics and of figures of a class, where an underscore is not all that needs a change."""
 
