@@ -30,7 +30,7 @@ test: $(venv)/dev  ## the fast tests (under 6 minutes)
 test-slow: $(venv)/dev  ## the heavy tests (under 45 minutes)
 	$(bin)/python -m pytest -v -m slow --durations=20
 
-works: $(venv)/dev  ## every family, task, format and precision as a small network, kept for docs/works.md (an hour)
+works: $(venv)/dev  ## every family, task, format and precision as a small network, kept for docs/works.md (over an hour)
 	$(bin)/python -m pytest -v -m matrix --works docs/works_tests.json
 
 check: $(venv)/dev  ## formatting, lint, types

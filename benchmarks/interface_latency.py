@@ -40,7 +40,7 @@ from mobilevision.deploy.formats import find_format
 from mobilevision.deploy.interface import GIVES, PIXELS, PROBABILITIES, TAKES, WHITE, taken
 from mobilevision.deploy.litert_int8 import quantize
 from mobilevision.deploy.ranges import Rounding, minmax
-from racing import NUMBERS, OURS, STARTS, THEIRS, Entrant, alone, facts, main, opened, raced, shown, taking_turns
+from racing import NUMBERS, OURS, STARTS, THEIRS, Entrant, facts, main, opened, raced, shown, taking_turns, to_one_core
 
 NETWORKS = ("mobilenetv2_100", "mobilenetv3_small_100", "mobilenetv4_conv_small")
 
@@ -95,7 +95,7 @@ def race(files: list[str], rounds: int, seed: int) -> dict[str, Any]:
 
     "apart" is how far the probabilities of the file that takes bytes are from those of the plain one, by numbers.
     """
-    load, chance = alone(), np.random.default_rng(seed)
+    load, chance = to_one_core(), np.random.default_rng(seed)
     runners, asked = opened(files, chance), [tuple(Path(file).stem.rsplit("_", 2)[1:]) for file in files]
     side = runners[0].inputs[0].shape[-2]
     assert isinstance(side, int)

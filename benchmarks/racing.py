@@ -149,7 +149,7 @@ def blocks(one: Array, other: Array) -> Array:
 
 def race(files: list[str], rounds: int, seed: int) -> dict[str, Any]:
     """A job: all files in one process, on one core."""
-    load, chance = alone(), np.random.default_rng(seed)
+    load, chance = to_one_core(), np.random.default_rng(seed)
     runners = opened(files, chance)
     calls = [partial(runner, noise(runner.inputs[0].shape)) for runner in runners]
     return {
@@ -160,7 +160,7 @@ def race(files: list[str], rounds: int, seed: int) -> dict[str, Any]:
     }
 
 
-def alone() -> float:
+def to_one_core() -> float:
     """Keep this process to one core where that can be asked for; gives the machine's load."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

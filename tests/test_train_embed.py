@@ -3,10 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from mobilevision.architecture import Arch
 from mobilevision.blocks import Conv, Inverted, Projection
@@ -23,6 +21,7 @@ from mobilevision.train.optimizer import groups
 from mobilevision.train.plan import make_plan
 from mobilevision.train.range_test import find_lr
 from mobilevision.train.recipes import embed_small
+from tiny_training import draw_hues
 
 TINY = Arch("tiny", ((Conv(8, 2),), (Inverted(8, expand=2), Inverted(16, 2, expand=2))), Projection(), size=16)
 RECIPE = replace(embed_small, epochs=3, least_steps=0, batch=12, size=16, lr=0.01, turns=1)
@@ -32,15 +31,7 @@ TASK = Embed(outputs=8, margin=NormalizedSoftmax())
 @pytest.fixture(scope="session")
 def hues(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten classes of six noisy pictures that differ in color."""
-    generator = np.random.default_rng(1)
-    folder = tmp_path_factory.mktemp("hues")
-    for name in "abcdefghij":
-        color = generator.integers(0, 190, 3)
-        (folder / name).mkdir()
-        for i in range(6):
-            pixels = (color + generator.integers(0, 64, (20, 20, 3))).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{i}.png")
-    return folder
+    return draw_hues(tmp_path_factory.mktemp("hues"), "abcdefghij", side=20)
 
 
 def fresh() -> Network:

@@ -10,10 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from mobilevision import jobs
 from mobilevision.architecture import Arch
@@ -28,6 +26,7 @@ from mobilevision.tasks.catalog import check_data, headed, make_task
 from mobilevision.train.loop import fit
 from mobilevision.train.recipes import usual
 from mobilevision.zoo import arch
+from tiny_training import draw_hues
 from works import Proven, Refused
 
 SIDES = {"classify": 32, "embed": 32, "detect": 64, "segment": 64}
@@ -67,16 +66,10 @@ def shallow(whole: Arch) -> Arch:
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Pictures for each task: shapes with boxes and masks, and eight classes that differ in color."""
-    shapes, shades = tmp_path_factory.mktemp("shapes"), tmp_path_factory.mktemp("shades")
+    shapes, hues = tmp_path_factory.mktemp("shapes"), tmp_path_factory.mktemp("hues")
     write_shapes(shapes, {"train": 48, "val": 8})
-    generator = np.random.default_rng(1)
-    for name in "abcdefgh":
-        color = generator.integers(0, 190, 3)
-        (shades / name).mkdir()
-        for i in range(6):
-            pixels = (color + generator.integers(0, 64, (40, 40, 3))).astype(np.uint8)
-            Image.fromarray(pixels).save(shades / name / f"{i}.png")
-    return {"classify": shades, "embed": shades, "detect": shapes, "segment": shapes}
+    draw_hues(hues, "abcdefgh", side=40)
+    return {"classify": hues, "embed": hues, "detect": shapes, "segment": shapes}
 
 
 @pytest.fixture(scope="session")

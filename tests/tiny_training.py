@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import load_file
@@ -28,6 +29,18 @@ def draw_colors(folder: Path) -> Path:
             pixels = torch.randint(0, 128, (20, 20, 3), dtype=torch.uint8, generator=generator)
             pixels[..., 2 - channel] += 90
             Image.fromarray(pixels.numpy()).save(folder / name / f"{i}.png")
+    return folder
+
+
+def draw_hues(folder: Path, names: str, *, side: int) -> Path:
+    """Classes of six noisy pictures that differ in color, one for each letter of `names`."""
+    generator = np.random.default_rng(1)
+    for name in names:
+        color = generator.integers(0, 190, 3)
+        (folder / name).mkdir()
+        for i in range(6):
+            pixels = (color + generator.integers(0, 64, (side, side, 3))).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
     return folder
 
 

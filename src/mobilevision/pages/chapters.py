@@ -156,7 +156,7 @@ class Chapter:
     @property
     def beside(self) -> list[str]:
         """What needs no training, and what no network could exceed, in lines."""
-        return [line.replace("%", " %") for line in told_beside(self.facts.part("metrics"))]
+        return told_beside(self.facts.part("metrics"), percent=quantities.percent)
 
     @property
     def legend(self) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """The figures of tasks as people call them, and how sure a measured share is. Nothing here imports torch."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 NAMES = {
@@ -33,28 +33,32 @@ SHARES = ("recall1", "map50", "iou", "accuracy")
 """What tells best how well a class is known; of a row of `per_class` the first that it holds."""
 
 
+Percent = Callable[[float], str]
+"""How a share is written."""
+
 FEW = 4  # classes that are told in a line
 
 
 NORMAL_95 = 1.959964  # standard deviations that hold 95 % of a normal distribution
 
 
-def headline(metrics: Mapping[str, Any]) -> str:
+def headline(metrics: Mapping[str, Any], *, percent: Percent = "{:.1%}".format) -> str:
     """The figures that a task is known by, in one line: "top-1 91.2%, top-5 99.0%"."""
-    return ", ".join(f"{NAMES[name]} {metrics[name]:.1%}" for name in HEADLINES if name in metrics)
+    return ", ".join(f"{NAMES[name]} {percent(metrics[name])}" for name in HEADLINES if name in metrics)
 
 
-def told_beside(metrics: Mapping[str, Any]) -> list[str]:
+def told_beside(metrics: Mapping[str, Any], *, percent: Percent = "{:.1%}".format) -> list[str]:
     """What needs no training, and what no network could exceed, on the same pictures, a line for each."""
     return [
-        f"{row['what']}: " + ", ".join([headline(row), *_few(row["per_class"])]) for row in metrics.get("beside", ())
+        f"{row['what']}: " + ", ".join([headline(row, percent=percent), *_few(row["per_class"], percent)])
+        for row in metrics.get("beside", ())
     ]
 
 
-def _few(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _few(rows: Sequence[Mapping[str, Any]], percent: Percent) -> list[str]:
     """Every class's share, where there are few of them."""
     shares = [(row["label"], share_of(row)) for row in rows] if len(rows) <= FEW else []
-    return [f"{label} {share:.1%}" for label, share in shares if share is not None]
+    return [f"{label} {percent(share)}" for label, share in shares if share is not None]
 
 
 def first_of(metrics: Mapping[str, Any]) -> str:
