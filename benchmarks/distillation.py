@@ -12,9 +12,6 @@ Each part (the teacher, a set of replicas, a way with a seed) is kept as it is d
 """
 
 import os
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command sets it
-
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -65,7 +62,8 @@ def replicas(runs: Path, *, form: str) -> dict[str, Any]:
     data = check(PICTURES)
     teacher = open_teacher(runs / "teacher", labels=data.labels)
     told = prepare(data, teacher, to=runs / form, form=find_form(form), views=VIEWS, size=SIZE, labels=data.labels)
-    return {"replicas": len(data.train) * VIEWS, "teacher_says": told["soft"]}
+    said = {fact: told["soft"][fact] for fact in ("temperature", "views", "side")}
+    return {"replicas": len(data.train) * VIEWS} | said
 
 
 def student(runs: Path, *, way: str, seed: int) -> dict[str, Any]:

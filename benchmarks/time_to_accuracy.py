@@ -13,12 +13,9 @@ Each training is kept as it is done; the same command goes on with those that ar
 folder to the test pictures.
 """
 
-import os
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command sets it; for timm too
-
 import math
 import multiprocessing
+import os
 import shutil
 import statistics
 import tempfile
@@ -38,6 +35,7 @@ from timm.scheduler import CosineLRScheduler
 from torch import nn
 
 from mobilevision.build import evaluate, train
+from mobilevision.cli.app import TORCH
 from mobilevision.compress.wrapped import Wrapped
 from mobilevision.data import Data, Preprocessing, read_data
 from mobilevision.data.check import check
@@ -54,7 +52,6 @@ PICTURES, WEIGHTS = DATA / "sign_digits", DATA / "weights" / "mobilenet_v2-b0353
 GOAL, BATCH, SIZE, SMALL, EPOCHS, WORKERS = 0.97, 32, 128, 96, 4, 1
 RATES, SEEDS = (1e-4, 3e-4, 1e-3), (0, 1, 2, 3, 4)
 HALF, TOP1, MINUTES = 0.5, 0.98, 5.0
-COMMAND = {"THP_MEM_ALLOC_ENABLE": "1"}  # what the command sets beside OMP_WAIT_POLICY, before torch starts
 OURS = quick.changed({"size": SIZE, "train_size": SMALL, "epochs": EPOCHS, "batch": BATCH})
 
 
@@ -68,7 +65,7 @@ def main(
     parts = Parts(to, minutes=minutes)
     with tempfile.TemporaryDirectory() as name:
         for part in parts.left([part for part in PARTS if only in part]):
-            with environment({} if part.startswith("timm") else COMMAND):
+            with environment({} if part.startswith("timm") else TORCH):
                 facts = alone(partial(PARTS[part], Path(name)))
             parts.keep(part, {"timm": timm.__version__, **facts})
     page.write_text(written(parts.known), encoding="utf-8")

@@ -1,10 +1,11 @@
 """How fast training steps and training from JPEG folders are, beside timm's own loader and step.
 
-Ours, timm as it is by default, timm at its best (channels last), and that with our way of keeping memory, take turns in
+Ours, timm as it is by default, timm at its best (channels last), and that with our memory and threads, take turns in
 one run, each in a process of its own, so that the machine's mood hits all alike and none sees another's memory. Same
-network, batch, crop and flip, workers; AdamW, each side's own. A turn of "folder" is a whole pass over the pictures,
-from the start of its workers' work to the last step; "kept" is the share of a pass of ours, from its second batch on,
-that waits for pictures.
+network, batch, crop and flip, workers; AdamW, each side's own. On timm's sides torch's threads wait for each other as
+torch has it, on ours as the command tells them. A turn of "folder" is a whole pass over the pictures, from the start of
+its workers' work to the last step; "kept" is the share of a pass of ours, from its second batch on, that waits for
+pictures.
 
     python benchmarks/train_throughput.py --minutes 9 --json train_throughput.json --page train_throughput.md
 
@@ -14,11 +15,8 @@ At 96 pixels the pictures are sign_digits' (100 pixels); at 224 they are BCCD's 
 (short side 960) since no larger ones are at hand: as large as photographs from the web, and nothing but JPEG.
 """
 
-import os
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command sets it; for timm too
-
 import multiprocessing
+import os
 import statistics
 import tempfile
 import time
@@ -37,6 +35,7 @@ from timm.data import create_dataset, create_loader
 from timm.optim import create_optimizer_v2
 from torch import Tensor, nn
 
+from mobilevision.cli.app import TORCH
 from mobilevision.compress.feeding import ENLARGED
 from mobilevision.data import Augment, Preprocessing, read_data
 from mobilevision.data.album import Album
@@ -142,10 +141,6 @@ def timms(arch: str, layout: torch.memory_format) -> Step:
     return step
 
 
-OURS = {"THP_MEM_ALLOC_ENABLE": "1"}
-"""What the command sets beside OMP_WAIT_POLICY, before torch starts."""
-
-
 def timms_with_our_memory(arch: str) -> Step:
     keep_memory()
     return timms(arch, torch.channels_last)
@@ -155,7 +150,7 @@ SIDES: dict[str, Callable[[str], Step]] = {
     "ours": ours,
     "timm": partial(timms, layout=torch.contiguous_format),
     "timm, channels last": partial(timms, layout=torch.channels_last),
-    "the same, memory kept": timms_with_our_memory,  # what is due to that alone; not what ours is judged by
+    "the same, our memory and threads": timms_with_our_memory,  # what is due to that alone; not what ours is judged by
 }
 TIMM = ("timm", "timm, channels last")
 
@@ -254,7 +249,7 @@ def in_turns(make: dict[str, Callable[[], Turn]]) -> dict[str, list[float]]:
     for name, maker in make.items():
         ends[name], other = context.Pipe()
         processes.append(context.Process(target=serve, args=(other, maker)))
-        with environment({} if name in TIMM else OURS):
+        with environment({} if name in TIMM else TORCH):
             processes[-1].start()
         other.close()  # a process that dies is told then, not waited for
         ends[name].recv()  # made

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import mobilevision
-from mobilevision.cli.app import VERBS, run
+from mobilevision.cli.app import TORCH, VERBS, left_to_say, run
 
 SOURCE = Path(mobilevision.__file__).parents[1]
 Said = pytest.CaptureFixture[str]
@@ -279,6 +279,14 @@ def test_an_unexpected_error_is_one_line_unless_the_traceback_is_asked_for(debug
     assert json.loads(done.stdout)["kind"] == "OSError"
     assert "MOBILEVISION_DEBUG=1" in done.stderr
     assert ("Traceback" in done.stderr) is trace
+
+
+def test_torch_is_told_to_wait_awhile_and_what_the_user_said_stays() -> None:
+    assert left_to_say({}) == TORCH
+    assert "GOMP_SPINCOUNT" in TORCH
+    assert "GOMP_SPINCOUNT" not in left_to_say({"GOMP_SPINCOUNT": "7"})
+    assert "GOMP_SPINCOUNT" not in left_to_say({"OMP_WAIT_POLICY": "ACTIVE"})
+    assert left_to_say({"OMP_WAIT_POLICY": "ACTIVE"}).keys() < TORCH.keys()
 
 
 def test_the_package_runs_as_a_module() -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mobilevision.data.jpeg import decode_plain, read_frame
-from mobilevision.data.pictures import decode
+from mobilevision.data.pictures import decode, rgb
 from mobilevision.errors import InputError
 
 
@@ -19,6 +19,15 @@ def jpeg(mode: str = "RGB", size: tuple[int, int] = (61, 43), **options: object)
     file = io.BytesIO()
     picture.save(file, "JPEG", **options)
     return file.getvalue()
+
+
+def exif(orientation: int | None) -> Image.Exif:
+    """A note of EXIF's, with or without a word on how the picture stands."""
+    note = Image.Exif()
+    note[0x0110] = "a camera"
+    if orientation is not None:
+        note[0x0112] = orientation
+    return note
 
 
 def by_pillow(content: bytes) -> np.ndarray:
@@ -48,9 +57,30 @@ def test_real_photographs_have_the_bits_that_pillow_gives(real_data: Path) -> No
 def test_the_head_is_read() -> None:
     assert read_frame(jpeg("L", (20, 10))) == (10, 20, 1, False)
     assert read_frame(jpeg("CMYK", (20, 10))) == (10, 20, 4, False)
-    noted = Image.Exif()
-    noted[0x0112] = 6
-    assert read_frame(jpeg(exif=noted)) == (43, 61, 3, True)
+    assert read_frame(jpeg(exif=exif(6))) == (43, 61, 3, True)
+
+
+XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
+@pytest.mark.parametrize(
+    ("notes", "turned"),
+    [
+        ({"exif": exif(None)}, False),
+        ({"exif": exif(1)}, False),
+        ({"exif": exif(1), "xmp": XMP}, False),
+        ({"exif": exif(None), "xmp": XMP}, True),
+        ({"xmp": XMP}, True),
+        ({"exif": b"Exif\0\0nonsense"}, True),
+        *(({"exif": exif(turn)}, True) for turn in range(2, 9)),
+    ],
+)
+def test_a_picture_that_its_notes_leave_upright_is_read_the_fast_way(notes: dict[str, object], turned: bool) -> None:
+    content = jpeg(**notes)
+    assert (decode_plain(content, least=None) is None) == turned
+    with Image.open(io.BytesIO(content)) as image:
+        upright = rgb(image)
+    assert (np.asarray(decode(content)) == np.asarray(upright)).all()
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"\xff\xd8\xff", b"\x89PNG\r\n", b"\xff\xd8\xff\xe0\x00\x00" * 9])
@@ -60,9 +90,7 @@ def test_what_is_no_jpeg_has_no_head(content: bytes) -> None:
 
 
 def test_turned_printed_and_larger_ones_are_left_to_pillow() -> None:
-    noted = Image.Exif()
-    noted[0x0112] = 6
-    assert decode_plain(jpeg(exif=noted), least=None) is None
+    assert decode_plain(jpeg(exif=exif(6)), least=None) is None
     assert decode_plain(jpeg("CMYK"), least=None) is None
     assert decode_plain(jpeg(size=(64, 40)), least=20) is None
     assert decode_plain(jpeg(size=(64, 40)), least=21) is not None

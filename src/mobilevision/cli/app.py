@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import typer
 from typer.main import get_command
@@ -28,6 +28,12 @@ from mobilevision.cli.training import train
 from mobilevision.errors import MobilevisionError
 
 INTERRUPTED = 130
+TORCH = {"GOMP_SPINCOUNT": "10000", "THP_MEM_ALLOC_ENABLE": "1"}
+"""What torch is told before it starts, unless the user said it: how long threads spin while they wait for the next
+layer before they sleep (where a process wants their core, torch's own 300,000 rounds made a step on two cores twenty
+times as long; docs/training.md has the figures), and to ask Linux for large maps in pages of 2 MB, of which there are
+512 times fewer to find and to fill.
+"""
 CommandError: type[Exception] = typer.BadParameter.__mro__[2]  # typer keeps its own copy of click, where it lives
 
 VERBS: dict[str, Callable[..., Answer]] = {
@@ -105,15 +111,15 @@ def run(arguments: Sequence[str]) -> int:
     return outcome if isinstance(outcome, int) else 0
 
 
-def main() -> None:
-    """The entry point: run the verb on the command line and leave with its exit code.
+def left_to_say(environment: Mapping[str, str]) -> dict[str, str]:
+    """What torch is still to be told: not what the user said, nor how to wait if he said that in OpenMP's own word."""
+    said = {*environment, *(["GOMP_SPINCOUNT"] if "OMP_WAIT_POLICY" in environment else [])}
+    return {name: word for name, word in TORCH.items() if name not in said}
 
-    OpenMP's threads are told to sleep while they wait, before torch starts them: where another process wants a core,
-    threads that spin were seen to make a training step on two cores ten times as long. Torch is told to ask Linux for
-    its large maps in pages of 2 MB, of which there are 512 times fewer to find and to fill.
-    """
+
+def main() -> None:
+    """The entry point: run the verb on the command line and leave with its exit code."""
     sys.excepthook = tell_unexpected
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    os.environ.update(left_to_say(os.environ))
     warnings.showwarning = tell_warning
     sys.exit(run(sys.argv[1:]))
