@@ -1,5 +1,6 @@
 """What the pages say about the articles' claims is what the edits of the architectures count."""
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -130,6 +131,13 @@ def test_the_page_says_what_was_not_measured() -> None:
     assert text.count("not measured") == 2 * (len(CLAIMS) - 1)
     assert drawn(results(*TRIALS)).count("<circle") == 2 + 2 * len(CLAIMS)
     assert "nan" not in drawn({"uib litert": {"shares": {"V4: FFN against IB": [0.5, -2.0, 1e9]}}})
+
+
+@pytest.mark.parametrize("name", ["distillation", "footing", "time_to_accuracy", "train_throughput"])
+def test_a_page_about_trainings_is_made_of_the_results_beside_it(name: str) -> None:
+    found = json.loads((DOCS / f"{name}.json").read_text(encoding="utf-8"))
+
+    assert (DOCS / f"{name}.md").read_text(encoding="utf-8") == importlib.import_module(name).written(found)
 
 
 def test_the_page_in_the_documentation_is_made_of_the_results_beside_it() -> None:
