@@ -22,6 +22,7 @@ from mobilevision.compress.replicas import FORMS, find_form, prepare, relevant
 from mobilevision.compress.teacher import Teacher, matched, open_teacher
 from mobilevision.data import Augment, Preprocessing, open_picture, read_data
 from mobilevision.data.dataset import Data
+from mobilevision.deploy import export
 from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.models import create_model
 from mobilevision.network import Network
@@ -172,6 +173,15 @@ def test_teachers_are_runs_networks_and_timms(data: Data, tmp_path: Path) -> Non
     assert torch.allclose(by_name.network(from_run.seen(pictures)), from_run.scores(pictures), atol=1e-5)
     with pytest.raises(UsageError, match="timm has no network 'resnet1'"):
         open_teacher("timm:resnet1", labels=CLASSES)
+
+
+def test_an_exported_file_teaches_what_its_run_does_and_has_no_vectors(data: Data, tmp_path: Path) -> None:
+    run = fit(student(), data, task="classify", recipe=replace(RECIPE, epochs=1), to=tmp_path / "run", workers=0)
+    from_run, pictures = open_teacher(run.folder, labels=CLASSES), torch.rand(2, 3, 32, 32)
+    from_file = open_teacher(export(run, "onnx").path, labels=CLASSES)
+    assert torch.allclose(from_file.scores(pictures), from_run.scores(pictures), atol=1e-4)
+    with pytest.raises(UsageError, match="gives scores alone"):
+        from_file.embed(pictures)
 
 
 def test_any_of_timms_networks_can_teach(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from mobilevision.data import Augment, Preprocessing, Sample, class_weights, loader
-from mobilevision.data.loaders import WHOLE, Pictures, Share, drawing, sample_weights
+from mobilevision.data.loaders import WHOLE, Pictures, Share, TwoSteps, drawing, sample_weights
 from mobilevision.errors import InputError, UsageError
 
 PREPROCESSING = Preprocessing((16, 16))
@@ -50,6 +50,24 @@ def test_a_pass_is_the_same_with_any_number_of_workers(samples: list[Sample]) ->
     alone, together = passed(samples), passed(samples, workers=2)
     assert torch.equal(alone[0], together[0])
     assert torch.equal(alone[1], together[1])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_workers_hand_over_bytes_and_batches_have_the_bits_of_pictures_prepared_one_by_one(
+    samples: list[Sample], workers: int
+) -> None:
+    transform = Augment(policy="trivial", color=0.2).transform(PREPROCESSING)
+    assert isinstance(transform, TwoSteps)
+    batches = loader(samples, transform=transform, outputs=2, batch=10, shuffle=True, workers=workers)
+    ((pictures, targets),) = batches
+
+    assert batches.dataset[0][0].dtype == torch.uint8
+    assert pictures.dtype == torch.float32
+    batches.dataset.set_epoch(0)
+    for draw, picture, target in zip(next(iter(batches.batch_sampler)), pictures, targets, strict=True):
+        with Image.open(samples[draw.place].file) as image, drawing(0, *draw):
+            assert torch.equal(picture, transform(image))
+        assert target == samples[draw.place].labels[0]
 
 
 def test_workers_that_stay_hear_of_the_next_epoch(samples: list[Sample]) -> None:

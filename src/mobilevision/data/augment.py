@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from PIL import Image
-from torch import Tensor
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as F
 
+from mobilevision.data.loaders import Transform, TwoSteps
 from mobilevision.data.mixing import Mixing
 from mobilevision.data.policies import OPERATIONS, POLICIES
 from mobilevision.data.preprocessing import INTERPOLATIONS, Preprocessing
@@ -69,7 +68,7 @@ class Augment:
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} {getattr(self, name)} must be between 0 and 1")
 
-    def transform(self, preprocessing: Preprocessing) -> Callable[[Image.Image], Tensor]:
+    def transform(self, preprocessing: Preprocessing) -> Transform:
         """From a picture to a varied tensor of the size and normalization that evaluation has."""
         crop = v2.RandomResizedCrop(
             preprocessing.size,
@@ -84,11 +83,11 @@ class Augment:
         vary += POLICIES[self.policy](self)
         if self.color:
             vary.append(v2.ColorJitter(brightness=self.color, contrast=self.color, saturation=self.color))
+        vary.insert(0, preprocessing.channelled)
+        if not self.erase:
+            return TwoSteps(v2.Compose([*vary, F.pil_to_tensor]), preprocessing.scaled)
         # After normalization the mean color is 0.
-        erase = [v2.RandomErasing(self.erase, value=0.0)] if self.erase else []
-        transform: Callable[[Image.Image], Tensor] = v2.Compose(
-            [preprocessing.channelled, *vary, preprocessing.normalized, *erase]
-        )
+        transform: Transform = v2.Compose([*vary, preprocessing.normalized, v2.RandomErasing(self.erase, value=0.0)])
         return transform
 
     def unturned(self) -> Augment:

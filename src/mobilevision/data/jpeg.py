@@ -35,7 +35,7 @@ def read_frame(content: bytes) -> Frame | None:
     """What the head of a JPEG says; None if this is no JPEG, or one of a rare kind."""
     if content[:3] != bytes((0xFF, START, 0xFF)):
         return None
-    at, notes = 2, []
+    at, notes = 2, list[bytes]()
     while at + 10 <= len(content) and content[at] == 0xFF:
         marker, length = content[at + 1], int.from_bytes(content[at + 2 : at + 4], "big")
         if marker in FRAMES:
@@ -85,4 +85,5 @@ def _may_turn(notes: Sequence[bytes]) -> bool:
         exif.load(found[0])
     except (SyntaxError, ValueError, struct.error):
         return True
-    return exif.get(ORIENTATION, UPRIGHT if notes == found else None) != UPRIGHT
+    upright: bool = exif.get(ORIENTATION, UPRIGHT if notes == found else None) == UPRIGHT
+    return not upright

@@ -22,6 +22,24 @@ from mobilevision.errors import InputError, UsageError
 
 Transform = Callable[[Image.Image], Tensor]
 
+
+@dataclass(frozen=True)
+class TwoSteps:
+    """A transform whose last step draws nothing, so that who gets a batch takes it for all pictures at once.
+
+    Attributes:
+        first: from a picture to bytes. Shape: (channels, height, width).
+        last: from bytes to what the network sees. Shape: (..., channels, height, width) -> the same.
+    """
+
+    first: Transform
+    last: Callable[[Tensor], Tensor]
+
+    def __call__(self, picture: Image.Image) -> Tensor:
+        """Both steps."""
+        return self.last(self.first(picture))
+
+
 PART = 4096  # places of an order that are numbers of Python at a time: those take five times the memory
 
 
@@ -80,7 +98,8 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
 
     Args:
         samples: what to load.
-        transform: from a picture to a tensor; may draw from torch's and Python's generators.
+        transform: from a picture to a tensor; may draw from torch's and Python's generators. Of `TwoSteps` the first is
+            done here and the last by `finished`.
         outputs: the number of classes.
         seed: what the transform's draws start from.
         multilabel: whether targets are a row of 0 and 1 for each picture instead of a class.
@@ -99,7 +118,9 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
     ) -> None:
         self.album = Album.of(samples)
         self.targets = _marks(self.album, outputs) if multilabel else _classes(self.album, outputs)
-        self.transform, self.seed, self.multilabel, self.least = transform, seed, multilabel, least
+        steps = transform if isinstance(transform, TwoSteps) else TwoSteps(transform, as_it_is)
+        self.transform, self.last = steps.first, steps.last
+        self.seed, self.multilabel, self.least = seed, multilabel, least
         self.next = Pass()
 
     def set_epoch(self, epoch: int, *, start: int = 0, share: Share = WHOLE) -> None:
@@ -110,13 +131,32 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
         return len(self.album)
 
     def __getitem__(self, draw: Draw | int) -> tuple[Tensor, Tensor]:
-        """The picture, (C, H, W) float32, and its target: () int64, or (outputs,) float32 for several labels."""
+        """The picture, (C, H, W), and its target: () int64, or (outputs,) float32 for several labels."""
         draw = draw if isinstance(draw, Draw) else Draw(draw, self.next.epoch, 0)
         picture = self.album.open(draw.place, least=self.least)
         with drawing(self.seed, *draw):
             tensor = self.transform(picture)
         target = self.targets[draw.place]
         return tensor, target.float() if self.multilabel else target
+
+    def finished(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """A batch, (N, C, H, W) float32 and targets, of what was loaded."""
+        pictures, targets = batch
+        return self.last(pictures), targets
+
+
+def as_it_is(pictures: Tensor) -> Tensor:
+    """The last step of a transform that has but one."""
+    return pictures
+
+
+class Finishing(DataLoader[Any]):
+    """Batches of `Pictures`, finished by who trains: bytes are a quarter of what processes would have to hand over."""
+
+    dataset: Pictures
+
+    def __iter__(self) -> Any:  # torch promises its own iterator, of which nothing but the next batch is asked
+        return map(self.dataset.finished, super().__iter__())
 
 
 class Passed(Protocol):
@@ -268,7 +308,8 @@ def served(
         collate: makes a batch of samples; None stacks them.
     """
     varied = order.shuffle or order.weights is not None
-    return DataLoader(
+    batches = Finishing if isinstance(pictures, Pictures) else DataLoader
+    return batches(
         pictures,
         batch_sampler=Batches(order, size=batch, whole=varied and len(order) >= batch),
         num_workers=workers,
