@@ -78,7 +78,7 @@ def alone(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What a part gives in a process of its own."""
     context = multiprocessing.get_context("spawn")
     end, other = context.Pipe()
-    process = context.Process(target=told, args=(other, part))
+    process = context.Process(target=told, args=(other, part, multiprocessing.get_start_method()))
     process.start()
     other.close()  # a process that dies is told then, not waited for
     facts: dict[str, Any] = end.recv()
@@ -86,7 +86,8 @@ def alone(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return facts
 
 
-def told(end: Any, part: Callable[[], dict[str, Any]]) -> None:
+def told(end: Any, part: Callable[[], dict[str, Any]], method: str) -> None:
+    multiprocessing.set_start_method(method, force=True)  # readers start as they do for a user, not as this process did
     with spending() as spent:
         facts = part()
     end.send(facts | spent)
