@@ -63,6 +63,16 @@ def test_the_head_is_read() -> None:
 XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
 
 
+def test_a_broken_note_never_breaks_its_picture() -> None:
+    note, draw = exif(1).tobytes(), np.random.default_rng(0)
+    for _ in range(100):
+        broken = bytearray(note)
+        for place in draw.integers(6, len(note), 3):
+            broken[place] = draw.integers(256)
+        content = jpeg(exif=bytes(broken))
+        assert decode(content).size in {(61, 43), (43, 61)}
+
+
 @pytest.mark.parametrize(
     ("notes", "turned"),
     [

@@ -2,6 +2,7 @@
 
 import math
 import struct
+import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,11 @@ START, SCAN, NOTE = 0xD8, 0xDA, 0xE1
 EXIF, ORIENTATION, UPRIGHT = b"Exif\0\0", 0x0112, 1  # what its note begins with, a tag, and what that says mostly
 FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended and progressive; the others are hardly ever written
 ALONE = (0x01, *range(0xD0, 0xD8))  # markers without a length
+# What Pillow's readers raise on bytes that are not what they seem: it has no error class of its own for this.
+DAMAGE = (
+    *(OSError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, SyntaxError),
+    *(EOFError, MemoryError, struct.error, zlib.error),
+)
 
 
 class Frame(NamedTuple):
@@ -83,7 +89,7 @@ def _may_turn(notes: Sequence[bytes]) -> bool:
         return True
     try:
         exif.load(found[0])
-    except (SyntaxError, ValueError, struct.error):
+        upright: bool = exif.get(ORIENTATION, UPRIGHT if notes == found else None) == UPRIGHT
+    except DAMAGE:  # a broken note about the picture does not break the picture
         return True
-    upright: bool = exif.get(ORIENTATION, UPRIGHT if notes == found else None) == UPRIGHT
     return not upright

@@ -2,8 +2,6 @@
 
 import io
 import os
-import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mobilevision.data.content import content
-from mobilevision.data.jpeg import decode_plain
+from mobilevision.data.jpeg import DAMAGE, decode_plain
 from mobilevision.errors import InputError, UsageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
@@ -19,11 +17,6 @@ SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", "
 LITTER = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")  # what Windows, macOS and file servers leave behind
 LONGEST = 100  # times as long as wide; the preparation of a thinner strip would fill the memory
 
-# What Pillow's readers raise on bytes that are not what they seem: it has no error class of its own for this.
-DAMAGE = (
-    *(OSError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, SyntaxError),
-    *(EOFError, MemoryError, struct.error, zlib.error),
-)
 TURNS = {  # EXIF orientation -> what makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

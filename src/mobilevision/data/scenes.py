@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from mobilevision.data.dataset import Data, Sample, SetAside
-from mobilevision.data.pictures import DAMAGE
+from mobilevision.data.jpeg import DAMAGE
 from mobilevision.errors import InputError
 
 Box = tuple[float, float, float, float]

@@ -10,7 +10,8 @@ import yaml
 from PIL import Image
 
 from mobilevision.data.dataset import SetAside
-from mobilevision.data.pictures import DAMAGE, FORMATS, files_under, named_as_picture
+from mobilevision.data.jpeg import DAMAGE
+from mobilevision.data.pictures import FORMATS, files_under, named_as_picture
 from mobilevision.data.scene_listing import Entry, SceneListing, Thing, split_of
 from mobilevision.errors import InputError
 
