@@ -20,7 +20,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection
@@ -79,13 +79,13 @@ def main(
 
 def steps(folder: Path, *, arch: str, size: int) -> dict[str, Any]:
     """Steps alone, on a batch that is there."""
-    return judged(in_turns({side: partial(stepping, side, arch, size) for side in SIDES}), STEP)
+    return judged(in_turns({side: partial(stepping, side, arch, size) for side in SIDES}, told=AS_IT_COMES), STEP)
 
 
 def folders(folder: Path, *, arch: str, size: int) -> dict[str, Any]:
     """From class folders of JPEGs to the end of the last step."""
     data = jpegs(folder, size)
-    speeds = in_turns({side: partial(passing, side, arch, size, data.root) for side in SIDES})
+    speeds = in_turns({side: partial(passing, side, arch, size, data.root) for side in SIDES}, told=AS_IT_COMES)
     with Image.open(data.train[0].file) as image:
         return judged(speeds, FOLDER) | {"pictures": len(data.train), "first_picture": list(image.size)}
 
@@ -96,7 +96,7 @@ def kept(folder: Path, *, arch: str, size: int) -> dict[str, Any]:
     side = round(ENLARGED * size)
     shard(data, folder / "shards", side=side)
     cached(Album.of(data.train), folder / "cache", side=side)
-    waits = in_turns({kind: partial(waiting, kind, arch, size, folder) for kind in SOURCES})
+    waits = in_turns({kind: partial(waiting, kind, arch, size, folder) for kind in SOURCES}, told={})
     shares = {kind: round(statistics.median(each), 4) for kind, each in waits.items()}
     return {"data_wait": shares, "limit": WAIT, "met": max(shares["cache"], shares["shards"]) < WAIT}
 
@@ -152,7 +152,8 @@ SIDES: dict[str, Callable[[str], Step]] = {
     "timm, channels last": partial(timms, layout=torch.channels_last),
     "the same, our memory and threads": timms_with_our_memory,  # what is due to that alone; not what ours is judged by
 }
-TIMM = ("timm", "timm, channels last")
+AS_IT_COMES: dict[str, dict[str, str]] = {"timm": {}, "timm, channels last": {}}
+"""Who is told nothing before torch starts; all others have what the command tells it."""
 
 
 def our_batches(data: Data, samples: Any, size: int) -> Iterable[Any]:
@@ -241,15 +242,20 @@ def waiting(kind: str, arch: str, size: int, folder: Path) -> Turn:
     return turn
 
 
-def in_turns(make: dict[str, Callable[[], Turn]]) -> dict[str, list[float]]:
-    """What each gives in `ROUNDS` rounds, each in its process, one at a time; a first round warms up."""
+def in_turns(make: dict[str, Callable[[], Turn]], *, told: Mapping[str, Mapping[str, str]]) -> dict[str, list[float]]:
+    """What each gives in `ROUNDS` rounds, each in its process, one at a time; a first round warms up.
+
+    Args:
+        make: makes what takes the turns, in the process, by name.
+        told: the environment of those that are told something else than the command tells torch.
+    """
     context = multiprocessing.get_context("spawn")
     found: dict[str, list[float]] = {name: [] for name in make}
     ends, processes = {}, []
     for name, maker in make.items():
         ends[name], other = context.Pipe()
         processes.append(context.Process(target=serve, args=(other, maker)))
-        with environment({} if name in TIMM else TORCH):
+        with environment(told.get(name, TORCH)):
             processes[-1].start()
         other.close()  # a process that dies is told then, not waited for
         ends[name].recv()  # made

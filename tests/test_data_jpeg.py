@@ -35,6 +35,9 @@ def by_pillow(content: bytes) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
+XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize(
     "options", [{}, {"quality": 30}, {"subsampling": 0}, {"subsampling": 1}, {"progressive": True}]
@@ -58,9 +61,6 @@ def test_the_head_is_read() -> None:
     assert read_frame(jpeg("L", (20, 10))) == (10, 20, 1, False)
     assert read_frame(jpeg("CMYK", (20, 10))) == (10, 20, 4, False)
     assert read_frame(jpeg(exif=exif(6))) == (43, 61, 3, True)
-
-
-XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
 
 
 def test_a_broken_note_never_breaks_its_picture() -> None:

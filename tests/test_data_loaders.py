@@ -54,8 +54,9 @@ def test_a_pass_is_the_same_with_any_number_of_workers(samples: list[Sample]) ->
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_workers_hand_over_bytes_and_batches_have_the_bits_of_pictures_prepared_one_by_one(
-    samples: list[Sample], workers: int
+    samples: list[Sample], workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     transform = Augment(policy="trivial", color=0.2).transform(PREPROCESSING)
     assert isinstance(transform, TwoSteps)
     batches = loader(samples, transform=transform, outputs=2, batch=10, shuffle=True, workers=workers)

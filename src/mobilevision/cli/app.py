@@ -30,9 +30,9 @@ from mobilevision.errors import MobilevisionError
 INTERRUPTED = 130
 TORCH = {"GOMP_SPINCOUNT": "10000", "THP_MEM_ALLOC_ENABLE": "1"}
 """What torch is told before it starts, unless the user said it: how long threads spin while they wait for the next
-layer before they sleep (where a process wants their core, torch's own 300,000 rounds made a step on two cores twenty
-times as long; docs/training.md has the figures), and to ask Linux for large maps in pages of 2 MB, of which there are
-512 times fewer to find and to fill.
+layer before they sleep (docs/threads.md: to sleep at once, and to spin as long as torch has it, are each far slower,
+on a quiet machine and on a busy one), and to ask Linux for large maps in pages of 2 MB, of which there are 512 times
+fewer to find and to fill.
 """
 CommandError: type[Exception] = typer.BadParameter.__mro__[2]  # typer keeps its own copy of click, where it lives
 

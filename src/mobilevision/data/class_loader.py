@@ -60,7 +60,7 @@ class TurnedPictures(Pictures):
         return super().__len__() * self.turns
 
     def __getitem__(self, draw: Draw | int) -> tuple[Tensor, Tensor]:
-        """The picture in its turn, (C, H, W), and its class, () int64."""
+        """The picture in its turn, (C, H, W), uint8 if it is to be finished, and its class, () int64."""
         draw = draw if isinstance(draw, Draw) else Draw(draw, self.next.epoch, 0)
         turn, place = divmod(draw.place, len(self.album))
         picture, quarter = self.album.open(place, least=self.least), QUARTERS[turn]

@@ -99,7 +99,7 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
     Args:
         samples: what to load.
         transform: from a picture to a tensor; may draw from torch's and Python's generators. Of `TwoSteps` the first is
-            done here and the last by `finished`.
+            done here and the last by `finished`, unless there is CUDA.
         outputs: the number of classes.
         seed: what the transform's draws start from.
         multilabel: whether targets are a row of 0 and 1 for each picture instead of a class.
@@ -118,7 +118,9 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
     ) -> None:
         self.album = Album.of(samples)
         self.targets = _marks(self.album, outputs) if multilabel else _classes(self.album, outputs)
-        steps = transform if isinstance(transform, TwoSteps) else TwoSteps(transform, as_it_is)
+        steps = TwoSteps(transform, as_it_is)
+        if isinstance(transform, TwoSteps) and not torch.cuda.is_available():  # CUDA's are pinned as they are loaded
+            steps = transform
         self.transform, self.last = steps.first, steps.last
         self.seed, self.multilabel, self.least = seed, multilabel, least
         self.next = Pass()
@@ -131,7 +133,7 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
         return len(self.album)
 
     def __getitem__(self, draw: Draw | int) -> tuple[Tensor, Tensor]:
-        """The picture, (C, H, W), and its target: () int64, or (outputs,) float32 for several labels."""
+        """The picture, (C, H, W), uint8 if it is to be finished, and its target: () int64, or (outputs,) float32."""
         draw = draw if isinstance(draw, Draw) else Draw(draw, self.next.epoch, 0)
         picture = self.album.open(draw.place, least=self.least)
         with drawing(self.seed, *draw):
