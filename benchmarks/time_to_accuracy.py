@@ -100,7 +100,7 @@ def told(end: Any, part: Callable[[], dict[str, Any]], method: str) -> None:
 
 
 class Reached(Exception):  # noqa: N818  # it is no error
-    """The goal is reached."""
+    """The goal was reached at this time, in seconds of the performance counter."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Watched(Wrapped):
         """As the task does it."""
         metrics = self.task.evaluate(*words, **more)
         if metrics["top1"] >= GOAL:
-            raise Reached
+            raise Reached(time.perf_counter())
         return metrics
 
 
@@ -133,8 +133,8 @@ def ours(folder: Path, *, recipe: Recipe, rate: float, seed: int) -> dict[str, A
                 device="cpu",
                 workers=WORKERS,
             )
-        except Reached:
-            return {"seconds": round(time.perf_counter() - began, 2)}
+        except Reached as reached:  # what `fit` puts away afterwards is in neither side's time
+            return {"seconds": round(reached.args[0] - began, 2)}
     return {"seconds": None}
 
 
