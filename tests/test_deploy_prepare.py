@@ -9,7 +9,7 @@ from torch import nn
 from mobilevision import zoo
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy.doors import FromPixels, Probabilities
-from mobilevision.deploy.prepare import deployable
+from mobilevision.deploy.prepare import deployable, folded
 from mobilevision.layers import Scale
 from mobilevision.network import Network
 
@@ -39,9 +39,9 @@ def test_the_deployable_network_computes_the_same(name: str) -> None:
     x = torch.randn(2, 3, 96, 96).double()
 
     with torch.no_grad():
-        scores, folded = network(x), deployable(network)(x)
+        scores, found = network(x), deployable(network)(x)
 
-    assert (folded - scores).abs().max() <= 1e-10 * scores.abs().max()
+    assert (found - scores).abs().max() <= 1e-10 * scores.abs().max()
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())  # left as it was
 
 
@@ -50,6 +50,21 @@ def test_no_batch_norm_and_no_layer_scale_is_left(name: str) -> None:
     network = deployable(trained(name))
 
     assert not [part for part in network.modules() if isinstance(part, nn.BatchNorm2d | Scale | nn.Linear)]
+
+
+@pytest.mark.parametrize("name", NAMES + HYBRIDS)
+def test_a_network_is_measured_with_its_norms_folded_and_is_left_as_it_was(name: str) -> None:
+    network = trained(name).double().train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    x = torch.randn(2, 3, 96, 96).double()
+
+    quick = folded(network)
+
+    with torch.no_grad():
+        found, scores = quick(x), network.eval()(x)
+    assert (found - scores).abs().max() <= 1e-10 * scores.abs().max()
+    assert len(list(quick.modules())) < len(list(network.modules()))
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2_035", "emo_1m"])

@@ -54,6 +54,18 @@ def deployable(network: Part, *, channels_last: bool = True) -> Part:
     return copy.to(kind)
 
 
+def folded(network: Part) -> Part:
+    """A copy in eval mode whose convolutions have taken in the batch norms that follow them: the same numbers, sooner.
+
+    Unlike `deployable` it stays in its own precision and on its own device.
+    """
+    copy = deepcopy(network).eval()
+    with torch.no_grad():
+        for part in list(copy.modules()):
+            fold_norm_(part)
+    return copy
+
+
 class ChannelsLast(nn.Module):
     """A network that takes pictures as phones hold them, channels last, and names what it gives.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn, optim
 
+from mobilevision.deploy.prepare import folded
 from mobilevision.network import Network
 from mobilevision.train.average import Average
 from mobilevision.train.chance import hold_, set_drops_, set_norms_, share_norms_
@@ -55,11 +57,19 @@ class Learner:
         self.optimizer.zero_grad()
         self.average.update_(self.network, step)
 
-    def score(self, pictures: Tensor) -> Tensor:
-        """What the averaged network says, in the training's precision. Shape: (N, channels, H, W) -> (N, outputs)."""
-        with self.fabric.autocast():
-            scores: Tensor = self.average.network(pictures.contiguous(memory_format=torch.channels_last))
-        return scores
+    def scorer(self) -> Callable[[Tensor], Tensor]:
+        """What tells the averaged network's outputs as it is now: (N, channels, H, W) -> (N, outputs).
+
+        In the training's precision, with batch norms folded, which saves a quarter of the time.
+        """
+        network = folded(self.average.network)
+
+        def score(pictures: Tensor) -> Tensor:
+            with self.fabric.autocast():
+                scores: Tensor = network(pictures.contiguous(memory_format=torch.channels_last))
+            return scores
+
+        return score
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything it remembers, by name."""

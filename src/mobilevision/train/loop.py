@@ -224,7 +224,7 @@ def validate(learner: Learner, plan: Plan, *, workers: int) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
     if learner.fabric.is_global_zero:
         metrics = measure(
-            learner.score,
+            learner.scorer(),
             plan.data.validation,
             task=plan.task,
             preprocessing=plan.preprocessing,
