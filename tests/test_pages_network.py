@@ -32,6 +32,7 @@ from mobilevision.pages.picture import WIDTH, picture
 from mobilevision.pages.quantities import count, milliseconds, percent, seconds, size
 from mobilevision.pages.terminal import show
 from mobilevision.pages.words import OTHER, describe, kind
+from mobilevision.tasks.catalog import headed
 from mobilevision.tasks.figures import wilson
 
 NAMES = ("mobilenetv1_025", "mobilenetv2_100", "mobilenetv3_large_100", "mobilenetv4_hybrid_medium", "emo_1m")
@@ -129,6 +130,21 @@ def test_a_picture_has_a_box_for_every_row_and_stays_on_its_paper(name: str, sid
     assert 0 <= min(across) <= max(across) <= WIDTH
     assert arch.name in (root.findtext(f"{space}desc") or "")
     assert all(box.findtext(f"{space}title") for box in boxes)
+
+
+@pytest.mark.parametrize(
+    ("task", "says", "side"),
+    [
+        ("detect", "840 boxes", "10"),  # maps of 10, 5, 3, 2, 1 and 1 pixels, six boxes at each
+        ("segment", "3", "20"),
+        ("embed", "3", "1"),
+    ],
+)
+def test_a_head_is_drawn_as_large_as_the_map_it_gives_or_the_finest_it_reads(task: str, says: str, side: str) -> None:
+    arch = headed(zoo.arch("mobilenetv2_035", size=160), task)
+    texts = [text.text for text in ElementTree.fromstring(picture(arch, outputs=3)).iter() if text.tag.endswith("text")]
+    *_, told, wide, narrow = [text for text in texts if text and text[0].isdigit() and "px" not in text]
+    assert (told, wide, narrow) == (says, side, side)
 
 
 def test_a_name_with_markup_in_it_is_text_in_the_picture() -> None:

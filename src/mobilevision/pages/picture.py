@@ -91,10 +91,10 @@ def picture(arch: Arch, size: int | tuple[int, int] | None = None, *, outputs: i
     image = rows[0].shape[1:]
     root = drawing(WIDTH, HEIGHT, name="mv-network", title=f"The network {arch.name}", description=_told(arch, rows))
     add(root, "style", {}, STYLE)
-    groups = [_groups(rows), [Group((1, 1), ((rows[-1],),))]]
+    groups = [*_groups(rows), _head(rows[-1])]
     line = _Line(root, TALLEST / sqrt(max(image)), max(row.cost.macs + row.cost.attention_macs for row in rows))
     left = _image(root, line.scale, image)
-    line.draw([group for part in groups for group in part], left)
+    line.draw(groups, left)
     _titles(root, arch, rows)
     _margin(root)
     return written(root)
@@ -107,6 +107,18 @@ def _groups(rows: Sequence[Row]) -> list[Group]:
         stages = tuple(tuple(stage) for _, stage in groupby(same, key=lambda row: row.place[0]))
         found.append(Group((side[0], side[1]), stages))
     return found
+
+
+def _head(row: Row) -> Group:
+    """The head: as large as the map it gives or, if it gives boxes, as the finest it reads; a vector is one pixel."""
+    gives, reads = row.cost.shape, _maps(row)
+    side = {3: gives[1:], 2: reads[0][1:]}.get(len(gives), (1, 1))
+    return Group((side[0], side[1]), ((row,),))
+
+
+def _maps(row: Row) -> tuple[tuple[int, ...], ...]:
+    """The shapes of what a row reads; a head may read several maps."""
+    return row.shape if isinstance(row.shape[0], tuple) else (row.shape,)
 
 
 class _Line:
@@ -176,9 +188,7 @@ def _thick(row: Row, thickness: float) -> float:
 
 def _channels_of(row: Row) -> int:
     """Channels of a block's map; a head is as thick as the map it stands on."""
-    shape = row.cost.shape if len(row.cost.shape) == 3 else row.shape
-    first = shape[0]
-    return int(first[0] if isinstance(first, tuple) else first)
+    return row.cost.shape[0] if len(row.cost.shape) == 3 else _maps(row)[0][0]
 
 
 def _stage_boxes(stage: Sequence[Row], thickness: float) -> float:
@@ -186,7 +196,8 @@ def _stage_boxes(stage: Sequence[Row], thickness: float) -> float:
 
 
 def _stage_label(stage: Sequence[Row]) -> str:
-    return str(stage[-1].cost.shape[0])
+    gives = stage[-1].cost.shape
+    return f"{gives[0]} boxes" if len(gives) == 2 else str(gives[0])
 
 
 def _stage_width(stage: Sequence[Row], thickness: float) -> float:
