@@ -133,7 +133,7 @@ def test_the_page_says_what_was_not_measured() -> None:
     assert "nan" not in drawn({"uib litert": {"shares": {"V4: FFN against IB": [0.5, -2.0, 1e9]}}})
 
 
-@pytest.mark.parametrize("name", ["distillation", "footing", "threads", "train_throughput"])
+@pytest.mark.parametrize("name", ["distillation", "footing", "threads", "time_to_accuracy", "train_throughput"])
 def test_a_page_about_trainings_is_made_of_the_results_beside_it(name: str) -> None:
     found = json.loads((DOCS / f"{name}.json").read_text(encoding="utf-8"))
 
