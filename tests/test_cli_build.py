@@ -18,6 +18,7 @@ from PIL import Image
 
 import mobilevision
 from mobilevision.cli.app import run
+from mobilevision.run import Run
 
 Said = pytest.CaptureFixture[str]
 ONNX = ["--to", "onnx", "--precision", "fp32"]
@@ -158,10 +159,6 @@ def test_a_new_build_takes_a_folder_of_its_own(tmp_path: Path, monkeypatch: pyte
     assert fresh_folder("sample:digits") == Path("runs/digits")
 
 
-def lines(file: Path) -> list[str]:
-    return file.read_text().splitlines() if file.is_file() else []
-
-
 @pytest.mark.slow
 def test_an_interrupted_training_exits_with_130_and_goes_on(colors: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
@@ -170,7 +167,7 @@ def test_an_interrupted_training_exits_with_130_and_goes_on(colors: Path, tmp_pa
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what starts in the background ignores it
     with subprocess.Popen(arguments, env=ENVIRONMENT, stdout=PIPE, stderr=PIPE, preexec_fn=heard) as process:
         deadline = time.monotonic() + 120
-        while not lines(folder / "log.jsonl") and time.monotonic() < deadline:
+        while not Run(folder).history() and time.monotonic() < deadline:
             time.sleep(0.05)  # Python itself loses an interruption that comes while a module is imported
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
@@ -179,7 +176,7 @@ def test_an_interrupted_training_exits_with_130_and_goes_on(colors: Path, tmp_pa
     assert b"Traceback" not in err
     done = subprocess.run(arguments, env=ENVIRONMENT, capture_output=True, check=True)
     assert json.loads(done.stdout)["metrics"]["count"] == 8
-    assert [json.loads(line)["epoch"] for line in lines(folder / "log.jsonl")] == list(range(1, 21))
+    assert [line["epoch"] for line in Run(folder).history()] == list(range(1, 21))
 
 
 def test_a_training_stops_in_time_goes_on_and_grows_longer(colors: Path, tmp_path: Path, capsys: Said) -> None:
