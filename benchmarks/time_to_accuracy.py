@@ -12,7 +12,7 @@ each training has a process of its own, whose start does not count on either sid
 
 Each training is kept as it is done; the same command goes on with those that are left. "quick" is the recipe from the
 folder to the test pictures, "tried" what else was raced, judged after its one pass, and "folding" what it brings that
-norms are folded where pictures are measured and where stages are held.
+norms are folded where pictures are measured.
 """
 
 import math
@@ -22,8 +22,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -48,10 +47,7 @@ from mobilevision.network import Network
 from mobilevision.tasks.classify import Classify
 from mobilevision.tasks.measure import measure
 from mobilevision.train.chance import hold_
-from mobilevision.train.device import make_fabric
-from mobilevision.train.learner import make_learner
 from mobilevision.train.loop import fit
-from mobilevision.train.memory import keep_memory
 from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import quick
 from parts import Parts, environment, paragraph, spending
@@ -61,8 +57,8 @@ PICTURES, WEIGHTS = DATA / "sign_digits", DATA / "weights" / "mobilenet_v2-b0353
 GOAL, SIZE, WORKERS = 0.97, 128, 1
 RATES, SEEDS = (1e-4, 3e-4, 1e-3), (0, 1, 2, 3, 4)
 HALF, TOP1, MINUTES = 0.5, 0.98, 5.0
-TRAIN, ROUNDS = 112, 20
-HURRY = {"epochs": 1, "train_size": TRAIN, "freeze": 4, "area": 1.0, "average": 0.0}
+ROUNDS = 20
+HURRY = {"epochs": 1, "train_size": 112, "freeze": 4, "area": 1.0, "average": 0.0}
 PLAIN = quick.changed({"size": SIZE, "epochs": 4})
 ONCE = quick.changed({"size": SIZE, "epochs": 1, "area": 1.0})
 OURS = quick.changed({"size": SIZE, **HURRY})
@@ -215,32 +211,18 @@ def whole(folder: Path, *, seed: int) -> dict[str, Any]:
 
 
 def folding(_: Path) -> dict[str, float]:
-    """Milliseconds of a pass, and of a step that holds stages, with norms as they are and folded; medians in turns."""
-    keep_memory()
-    pictures, targets = torch.rand(OURS.batch, 3, SIZE, SIZE), torch.randint(10, (OURS.batch,))
-    learner = make_learner(make_fabric("cpu", "32"), starting(read_data(PICTURES)), OURS)
-    network, small = learner.network, pictures[..., :TRAIN, :TRAIN]
-    passes = {"pass": learner.average.network, "pass folded": folded(network)}
-    steps = {"step": network, "step folded": learner.model}
-    times: dict[str, list[float]] = {name: [] for name in (*passes, *steps)}
+    """Milliseconds of a validation pass with norms as they are and folded; medians in turns."""
+    network = starting(read_data(PICTURES)).eval().to(memory_format=torch.channels_last)
+    pictures = torch.rand(PLAIN.batch, 3, SIZE, SIZE).contiguous(memory_format=torch.channels_last)
+    sides = {"plain": network, "folded": folded(network)}
+    times: dict[str, list[float]] = {name: [] for name in sides}
     for _round in range(1 + ROUNDS):
-        for name, side in passes.items():
-            with clocked(times[name]), torch.inference_mode():
-                side(pictures.contiguous(memory_format=torch.channels_last))
-        for name, side in steps.items():
-            with clocked(times[name]):
-                scores = side(small.contiguous(memory_format=torch.channels_last))
-                learner.slope_(nn.functional.cross_entropy(scores, targets))
-                learner.step_(rate=0.0, step=0)
+        for name, side in sides.items():
+            began = time.perf_counter()
+            with torch.inference_mode():
+                side(pictures)
+            times[name].append(time.perf_counter() - began)
     return {name: round(1000 * statistics.median(each[1:]), 1) for name, each in times.items()}
-
-
-@contextmanager
-def clocked(times: list[float]) -> Iterator[None]:
-    """Write down the seconds that the block takes."""
-    began = time.perf_counter()
-    yield
-    times.append(time.perf_counter() - began)
 
 
 SIDES: dict[str, Callable[..., dict[str, Any]]] = {
@@ -377,9 +359,8 @@ def gained(facts: dict[str, Any] | None) -> str:
     if facts is None:
         return ""
     return "\n" + paragraph(
-        f"""Norms are folded where validation pictures are measured, a pass of {OURS.batch} at {SIZE} pixels
-        {facts["pass folded"]:.0f} ms for {facts["pass"]:.0f}, and in the stages that are held, a step at {TRAIN} pixels
-        {facts["step folded"]:.0f} ms for {facts["step"]:.0f} (medians of {ROUNDS} in turns).
+        f"""Norms are folded where validation pictures are measured: a pass of {PLAIN.batch} takes {facts["folded"]:.0f} ms
+        for {facts["plain"]:.0f} (medians of {ROUNDS} in turns).
         """
     )
 

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from mobilevision.errors import MobilevisionError, UsageError
 from mobilevision.network import Network
-from mobilevision.train.chance import hold_
 from mobilevision.train.device import make_fabric
-from mobilevision.train.learner import make_learner, quickened
+from mobilevision.train.learner import make_learner
 from mobilevision.train.loop import fit
 from mobilevision.train.optimizer import groups
 from mobilevision.train.range_test import find_lr, steepest
@@ -53,23 +51,6 @@ def test_held_stages_and_norms_neither_learn_nor_count() -> None:
     assert not any(name.startswith("stages.0") or "norm" in name for name in changed)
     with pytest.raises(UsageError, match="freeze is 9, but tiny has 2 stages"):
         make_learner(make_fabric("cpu", "32"), fresh(), replace(recipe, freeze=9))
-
-
-def test_what_is_held_runs_with_its_norms_folded_and_gives_the_same_scores_and_slopes() -> None:
-    network = fresh()
-    network.train()(torch.randn(8, 3, 16, 16))  # norms have seen something
-    hold_(network, recipe := replace(RECIPE, freeze=1))
-    pictures = torch.randn(4, 3, 16, 16)
-    scores, slopes = {}, {}
-    for name, run in {"plain": network, "quick": quickened(network, held=recipe.freeze)}.items():
-        scores[name] = run(pictures)
-        network.zero_grad()
-        scores[name].square().mean().backward()
-        slopes[name] = {key: weight.grad for key, weight in network.named_parameters() if weight.grad is not None}
-    torch.testing.assert_close(scores["quick"], scores["plain"])
-    torch.testing.assert_close(slopes["quick"], slopes["plain"])
-    assert not any(key.startswith("stages.0") for key in slopes["quick"])
-    assert not [part for part in quickened(network, held=1).stages[0].modules() if isinstance(part, nn.BatchNorm2d)]
 
 
 def test_learning_rates_fall_from_stage_to_stage_towards_the_image() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -26,8 +24,7 @@ class Learner:
     Attributes:
         fabric: the devices and the precision.
         network: the network itself.
-        model: the network as Fabric runs it, in the precision asked for, in step with the other processes; see
-            `quickened`.
+        model: the network as Fabric runs it, in the precision asked for, in step with the other processes.
         optimizer: over the network's weights.
         average: the running average of the weights, which is what is kept.
         recipe: how it learns.
@@ -86,7 +83,6 @@ class Learner:
     def restore_(self, tensors: dict[str, Tensor]) -> None:
         """Put back what `tensors` gave; layouts in memory stay as they are, so that sums are done in the same order."""
         self.network.load_state_dict(_part(tensors, "network."))
-        refold_(self.model, self.network, held=self.recipe.freeze)
         self.average.network.load_state_dict(_part(tensors, "average."))
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
@@ -131,27 +127,8 @@ def make_learner(fabric: Fabric, network: Network, recipe: Recipe) -> Learner:
         optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]  # an attribute of fused ones
         for group in optimizer.param_groups:
             group |= {"fused": False, "foreach": True}
-    model, optimizer = fabric.setup(quickened(network, held=recipe.freeze), optimizer)
+    model, optimizer = fabric.setup(network, optimizer)
     return Learner(fabric, network, model, optimizer, Average(network, recipe.average), recipe)
-
-
-def quickened(network: Network, *, held: int) -> Network:
-    """The network as it is run in training: the same weights, but its first `held` stages are copies with norms folded.
-
-    What is held fast never changes, so that a step needs neither its norms nor their pass over the maps.
-    """
-    if not held:
-        return network
-    quick = copy(network)
-    quick._modules = dict(network._modules)  # a copy shares its dictionaries
-    quick.stages = nn.ModuleList([*map(folded, network.stages[:held]), *network.stages[held:]])
-    return quick
-
-
-def refold_(quick: Any, network: Network, *, held: int) -> None:
-    """Let the folded stages of `quick` follow those of `network`, whose weights were put back."""
-    for mine, stage in zip(quick.stages[:held], network.stages[:held], strict=True):
-        mine.load_state_dict(folded(stage).state_dict())
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
