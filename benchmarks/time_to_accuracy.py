@@ -359,8 +359,8 @@ def gained(facts: dict[str, Any] | None) -> str:
     if facts is None:
         return ""
     return "\n" + paragraph(
-        f"""Norms are folded where validation pictures are measured: a pass of {PLAIN.batch} takes {facts["folded"]:.0f} ms
-        for {facts["plain"]:.0f} (medians of {ROUNDS} in turns).
+        f"""Norms are folded where validation pictures are measured: a pass of {PLAIN.batch} takes
+        {facts["folded"]:.0f} ms for {facts["plain"]:.0f} (medians of {ROUNDS} in turns).
         """
     )
 

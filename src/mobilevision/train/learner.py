@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn, optim
 
 from mobilevision.deploy.prepare import folded
 from mobilevision.network import Network
+from mobilevision.tasks.base import Predict
 from mobilevision.train.average import Average
 from mobilevision.train.chance import hold_, set_drops_, set_norms_, share_norms_
 from mobilevision.train.optimizer import make_optimizer
@@ -57,7 +57,7 @@ class Learner:
         self.optimizer.zero_grad()
         self.average.update_(self.network, step)
 
-    def scorer(self) -> Callable[[Tensor], Tensor]:
+    def scorer(self) -> Predict:
         """What tells the averaged network's outputs as it is now: (N, channels, H, W) -> (N, outputs).
 
         In the training's precision, with batch norms folded, since a pass is sooner over without them.
