@@ -1,8 +1,10 @@
 """The Python and shell blocks of a page of Markdown, and the folder that they run in."""
 
+import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,13 +61,17 @@ def draw_marks() -> None:
 
 
 def run_block(block: Block, page: str) -> None:
-    """Run a block here and fail if it fails; our own command runs in this process, which saves its start."""
+    """Run a block here and fail if it fails; our own command runs in this process, which saves its start.
+
+    Any other command finds the `python` of this environment first, as for a reader who activated it.
+    """
     if block.language == "python":
         exec(compile(block.code, page, "exec"), {"__name__": "__main__"})
         return
+    active = {**os.environ, "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))}
     for line in filter(None, block.code.replace("\\\n", " ").splitlines()):
         if line.startswith(OURS):
             assert run(shlex.split(line, comments=True)[1:]) == 0, f"{page}: {line}"
         else:
-            done = subprocess.run(["bash", "-euc", line], capture_output=True, text=True, check=False)
+            done = subprocess.run(["bash", "-euc", line], env=active, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{page}: {line}\n{done.stderr}"
