@@ -14,7 +14,7 @@ from mobilevision.blocks import LRASPP, Conv, DeepLabV3, RetinaNetLite, SSDLite
 from mobilevision.deploy.apart import boxes_apart, masks_apart
 from mobilevision.deploy.base import FP32, INT8
 from mobilevision.deploy.boxes import Choose, Detector
-from mobilevision.deploy.equalize import correct_
+from mobilevision.deploy.equalize import correct_, equalize_
 from mobilevision.deploy.filing import filing_, given
 from mobilevision.deploy.formats import find_format
 from mobilevision.deploy.handover import convert
@@ -30,6 +30,7 @@ from mobilevision.deploy.runtime import open_file
 from mobilevision.deploy.runtime import scores as run_file
 from mobilevision.deploy.tails import Operation, tail
 from mobilevision.errors import InputError, ShortfallError, UsageError
+from mobilevision.layers import Conv2d
 from mobilevision.network import Network
 from mobilevision.tasks import decoder
 from mobilevision.tasks.catalog import read_filed
@@ -259,6 +260,55 @@ def test_a_folded_tower_has_no_norms_and_computes_what_the_tower_did() -> None:
     assert not any(isinstance(part, nn.BatchNorm2d) for part in ready.modules())
     for one, other in zip(ready(maps), tower(maps), strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_equalizing_changes_nothing_that_a_detector_says_though_its_maps_share_convolutions() -> None:
+    network = lively(Network(BACKBONE.with_head(DETECTORS[1]), 3))
+    network.head.near_scores = FoldedTower(network.head.near_scores)  # type: ignore[union-attr,arg-type]
+    network.head.near_boxes = FoldedTower(network.head.near_boxes)  # type: ignore[union-attr,arg-type]
+    filing_(network, Detect(LABELS).facts(), (3, SIDE, SIDE))  # type: ignore[arg-type]
+    exact, pictures = deployable(network), torch.randn(4, 3, SIDE, SIDE)
+    wanted = exact(pictures)
+
+    assert equalize_(exact, pictures) > 4
+    for found, right in zip(exact(pictures), wanted, strict=True):
+        torch.testing.assert_close(found, right, atol=1e-4, rtol=1e-4)
+
+
+class Shared(nn.Module):
+    """Two convolutions that run over `maps` maps, all alike."""
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.maps = maps
+        self.first = Conv2d(8, 8, 3, 1, 1, groups=8)
+        self.second = Conv2d(8, 4, 1)
+        with torch.no_grad():
+            self.first.weight *= torch.logspace(-1, 1, 8)[:, None, None, None]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Shape: (N, 8, H, W) -> (N * maps, 4, H, W)."""
+        return torch.cat([self.second(self.first(x)) for _ in range(self.maps)])
+
+
+def test_a_convolution_over_many_maps_is_equalized_as_one_over_a_single_map() -> None:
+    one, many = Shared(1), Shared(5)
+    fresh = one.first.weight.clone()
+    pictures = torch.randn(2, 8, 6, 6)
+    assert equalize_(one, pictures) == equalize_(many, pictures) == 1
+    assert not torch.allclose(one.first.weight, fresh)
+    torch.testing.assert_close(many.state_dict(), one.state_dict())
+
+
+def test_the_shift_of_a_convolution_over_many_maps_is_not_taken_back_for_each() -> None:
+    one, many = Shared(1), Shared(2)
+    fresh = one.second.bias.clone()  # type: ignore[union-attr]
+    for each in (one, many):
+        correct_(each, torch.randn(2, 8, 6, 6))
+    assert not torch.equal(one.second.bias, fresh)  # type: ignore[arg-type]
+    assert torch.equal(many.second.bias, fresh)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

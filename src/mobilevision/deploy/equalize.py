@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import torch
 from torch import Tensor, fx, nn
 
@@ -62,7 +64,8 @@ def correct_(network: nn.Module, pictures: Tensor) -> None:
     """Take back the shift that rounding causes in each channel's mean (arXiv:1906.04721, section 4.2).
 
     The network is run twice over the same pictures: as it is, and rounded. In the second run each convolution's bias
-    is corrected as soon as its output is there, so that the layers behind it see what they will see in the file.
+    is corrected as soon as its output is there, so that the layers behind it see what they will see in the file. One
+    that runs over several maps is left alone: each map's shift is another.
 
     Args:
         network: in the form that `integer_form` gives; its biases are changed in place.
@@ -78,6 +81,7 @@ def correct_(network: nn.Module, pictures: Tensor) -> None:
         return ranges.keep(node, value)
 
     Watched(graph, note).run(pictures)
+    runs = Counter(convolution(graph, node) for node in graph.graph.nodes)
     exact = {conv: conv.weight.clone() for conv in network.modules() if isinstance(conv, nn.Conv2d)}
     for conv in exact:
         if conv.bias is None:  # EMO's last projections have neither bias nor norm
@@ -85,7 +89,8 @@ def correct_(network: nn.Module, pictures: Tensor) -> None:
         conv.weight.copy_(rounded_weight(conv.weight))
 
     def correct(node: fx.Node, value: Tensor) -> Tensor:
-        if conv := convolution(graph, node):
+        conv = convolution(graph, node)
+        if conv and runs[conv] == 1:
             shift = means[node.name] - value.mean((0, 2, 3))
             conv.bias.add_(shift)  # type: ignore[union-attr]  # each convolution was given a bias above
             value = value + shift[:, None, None]

@@ -92,12 +92,17 @@ def is_depthwise(conv: nn.Conv2d) -> bool:
 
 
 class _Reader:
-    """Walks a graph and gathers streams; `homes` tells in which streams a node is: a product of two is in both."""
+    """Walks a graph and gathers streams; `homes` tells in which streams a node is: a product of two is in both.
+
+    A convolution that runs over several maps, as a detector's towers do, has one set of weights for all of them: what
+    it reads is one stream, and so is what it writes.
+    """
 
     def __init__(self, modules: dict[str, nn.Module]) -> None:
         self.modules = modules
         self.streams: list[Stream] = []
         self.homes: dict[fx.Node, list[Stream]] = {}
+        self.first: dict[nn.Conv2d, fx.Node] = {}
 
     def read(self, node: fx.Node) -> None:
         """Put a node where it belongs."""
@@ -131,9 +136,7 @@ class _Reader:
 
     def _module(self, node: fx.Node, given: Sequence[fx.Node], module: nn.Module) -> None:
         if isinstance(module, nn.Conv2d) and (module.groups == 1 or is_depthwise(module)):
-            for stream in self.homes[given[0]]:
-                stream.readers.append(module)
-            self._enter(node, [self._new(writers=[module])])
+            self._convolution(node, given[0], module)
         elif isinstance(module, PROPORTIONAL):
             self.same(node, given)
             for stream in self.homes[node]:
@@ -143,6 +146,20 @@ class _Reader:
             self._enter(node, [self._new(sources=[str(node.target)])])
         else:
             self._barrier(node, given)
+
+    def _convolution(self, node: fx.Node, given: fx.Node, conv: nn.Conv2d) -> None:
+        first = self.first.setdefault(conv, node)
+        if first is node:
+            for stream in self.homes[given]:
+                stream.readers.append(conv)
+            self._enter(node, [self._new(writers=[conv])])
+            return
+        before = self.homes[first.all_input_nodes[0]]
+        if len(before) == len(self.homes[given]) == 1:
+            self._merged(before[0], self.homes[given][0])
+        else:
+            self._fix([*first.all_input_nodes, given])
+        self._enter(node, self.homes[first])
 
     def _barrier(self, node: fx.Node, given: Sequence[fx.Node]) -> None:
         self._fix(given)
