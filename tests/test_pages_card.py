@@ -167,6 +167,7 @@ def test_a_card_tells_data_recipe_figures_with_intervals_limits_and_license(tmp_
     assert "off by 8.3 % on average" in text
     assert "harms it most: top-1 50.0 %" in text
     assert "| smoothing | 0.1 |" in text
+    assert "| mixup |" not in text  # off, as all that is not named
     assert "license of these weights was not told" in text
     assert "mobilenetv2\\_100\\_fp32.tflite" in text
 

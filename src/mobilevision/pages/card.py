@@ -21,6 +21,7 @@ from mobilevision.pages.report import environment
 from mobilevision.pages.trust import Trust, trust
 from mobilevision.run import Run
 from mobilevision.tasks.figures import COUNTED, HEADLINES, share_of, title, wilson
+from mobilevision.train.recipe import set_apart
 
 UNKNOWN = "unknown"
 """The hub's word for a license that nobody told."""
@@ -105,7 +106,7 @@ def card(facts: RunFacts, *, license: str = UNKNOWN, address: str = "") -> str:
         data=facts.part("data"),
         source=_source(facts),
         seen=facts.part("task").get("preprocessing"),
-        recipe=facts.part("recipe"),
+        recipe=set_apart(facts.part("recipe")),
         environment=facts.part("environment"),
         limits=list(_limits(facts, trusted)),
         license=license,
