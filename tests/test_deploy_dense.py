@@ -38,7 +38,7 @@ from mobilevision.tasks.detect import Detect
 from mobilevision.tasks.filed import FiledDetect, FiledSegment
 from mobilevision.tasks.precision import Found
 from mobilevision.tasks.segment import Segment
-from mobilevision.tasks.styles import MultiBox
+from mobilevision.tasks.styles import Focal, MultiBox
 
 LABELS = ("circle", "square", "triangle")
 SIDE = 64
@@ -75,14 +75,28 @@ def test_a_files_boxes_are_those_that_torch_tells(head: SSDLite | RetinaNetLite)
     task = Detect(LABELS)
     network = lively(Network(BACKBONE.with_head(head), 3))
     pictures = torch.randn(2, 3, SIDE, SIDE)
-    wanted = task.found(network(pictures))
+    outputs = network(pictures)
+    wanted = task.found(outputs)
 
     filing = filing_(network, task.facts(), (3, SIDE, SIDE))  # type: ignore[arg-type]
     rows = filing.finished(deployable(network))(pictures)  # type: ignore[arg-type]
 
-    assert rows.shape == (2, 300, 6)
+    assert rows.shape == (2, min(600, 3 * len(outputs["anchors"])), 6)
     for found, theirs in zip(FiledDetect.read(task.facts()).found(rows), wanted, strict=True):
         same(found, theirs, most=20)
+
+
+def test_a_class_that_crowds_a_picture_does_not_crowd_out_another() -> None:
+    task, count = Detect(LABELS), 400
+    left = torch.arange(count) / count
+    anchors = torch.stack([left, torch.zeros(count), left + 1 / count, torch.ones(count)], 1)  # side by side
+    scores = torch.full((1, count, 3), -20.0)
+    scores[..., 0], scores[0, 7, 1] = 2.0, 0.0
+    rows = Choose(task, Focal(), anchors)(scores, torch.zeros(1, count, 4))
+
+    (crowd,) = FiledDetect(LABELS, most=count + 1).found(rows)
+    assert crowd.labels.tolist() == [0] * count + [1]
+    assert len(FiledDetect(LABELS).found(rows)[0].labels) == task.most
 
 
 class Said(nn.Module):

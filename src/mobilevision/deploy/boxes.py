@@ -19,6 +19,10 @@ from mobilevision.tasks.coding import LARGEST
 from mobilevision.tasks.detect import Detect
 from mobilevision.tasks.styles import Style
 
+TOGETHER = 2
+"""A file compares so many times as many boxes of all classes together as torch compares of each class: with no more, a
+class that crowds a picture crowds out the others."""
+
 ROUNDS = 12
 """Longest chain of boxes, each covered by the one before, that is resolved exactly."""
 
@@ -53,7 +57,7 @@ class ClassRows(nn.Module):
 class Choose(nn.Module):
     """From scores and offsets to rows of boxes, the best first; those that a better one covers have probability 0.
 
-    A file looks at `candidates` boxes of all classes together, where torch looks at as many of each class.
+    See `TOGETHER` for how many are compared.
     """
 
     anchors: Tensor
@@ -63,7 +67,7 @@ class Choose(nn.Module):
         super().__init__()
         self.task, self.style, self.corners = task, style, anchors
         self.overlap, self.least = task.overlap, task.least
-        self.candidates = min(task.candidates, task.outputs * len(anchors))
+        self.candidates = min(task.candidates * min(task.outputs, TOGETHER), task.outputs * len(anchors))
         self.register_buffer("firsts", torch.arange(1, task.outputs) * len(anchors))  # places where classes begin
         self.register_buffer("anchors", box_convert(anchors, "xyxy", "cxcywh"))
         self.step = float(style.code[0]), float(style.code[2])

@@ -41,7 +41,7 @@ class FiledDetect(Detect):
 
     def _sorted(self, rows: Tensor) -> Found:
         rows = rows[rows[:, 4] > self.least]
-        rows = rows[rows[:, 4].argsort(descending=True, stable=True)]
+        rows = rows[rows[:, 4].argsort(descending=True, stable=True)][: self.most]
         return Found(rows[:, :4], rows[:, 4], rows[:, 5].round().long())
 
     def lost(self, outputs: Any, targets: Sequence[Truth]) -> dict[str, float]:
