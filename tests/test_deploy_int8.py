@@ -122,7 +122,7 @@ def test_a_file_below_the_floor_is_refused_with_the_layers_that_lost_most(
     tried = []
 
     def convert(*_: object, how: dict, **__: object) -> dict:
-        tried.append(how["wide"])
+        tried.append((how["correct"], how["wide"]))
         return {
             "lost": [{"layer": f"layer{i}", "place": i, "divergence": 1 / (1 + i), "error": 0.1} for i in range(20)]
         }
@@ -134,13 +134,13 @@ def test_a_file_below_the_floor_is_refused_with_the_layers_that_lost_most(
     ) as caught:
         export(run, "onnx", precision="int8")
     assert caught.value.exit_code == 5
-    assert tried == [[], [0, 1], [0, 1, 2, 3], [0, 1, 2, 3, 4, 5, 6, 7]]
+    assert tried == [(True, []), (False, []), (True, [0, 1]), (True, [0, 1, 2, 3]), (True, [0, 1, 2, 3, 4, 5, 6, 7])]
     assert not list(run.artifacts.glob(".*"))
 
 
 def test_layers_stay_wide_only_until_the_floor_is_met(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"lost": [{"layer": f"layer{i}", "place": i, "divergence": 1.0, "error": None} for i in range(20)]}
-    proofs = iter([PROOF, replace(PROOF, accuracy=0.815)])
+    proofs = iter([PROOF, PROOF, replace(PROOF, accuracy=0.815)])
     monkeypatch.setattr(quantize, "convert_integers", lambda *_, **__: told)
     monkeypatch.setattr(quantize, "judge", lambda *_, **__: (next(proofs), {}))
     proof, _ = quantize.integers(
@@ -158,7 +158,7 @@ def test_layers_stay_wide_only_until_the_floor_is_met(run: Run, monkeypatch: pyt
 
 def test_integers_that_a_runtime_refuses_leave_more_layers_wide(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"lost": [{"layer": f"layer{i}", "place": i, "divergence": 1.0, "error": None} for i in range(20)]}
-    answers = iter([None, None, replace(PROOF, accuracy=0.815)])
+    answers = iter([None, None, None, replace(PROOF, accuracy=0.815)])
 
     def judge(*_: object, **__: object) -> tuple[object, dict]:
         if (answer := next(answers)) is None:
@@ -171,9 +171,24 @@ def test_integers_that_a_runtime_refuses_leave_more_layers_wide(run: Run, monkey
     proof, _ = quantize.integers(run, model, FORMATS["onnx"], card={}, to=Path("unused"), how=how, seconds=60)
     assert proof.wide == ("layer0", "layer1", "layer2", "layer3")
     assert "in float32: layer0, layer1" in told_file({"file": "file", "bytes": 1, "proof": proof.facts()})
-    answers = iter([None] * 4)
+    answers = iter([None] * 5)
     with pytest.raises(ShortfallError, match="XNNPACK refuses"):
         quantize.integers(run, model, FORMATS["onnx"], card={}, to=Path("unused"), how=how, seconds=60)
+
+
+def test_layers_are_kept_in_float32_in_the_way_that_lost_less() -> None:
+    tried, losses = [], {(True, 0): 5.0, (False, 0): 3.0, (False, 2): 2.0, (False, 4): 0.5}
+
+    def attempt(correct: bool, count: int) -> tuple[IntegerProof, dict]:
+        tried.append((correct, count))
+        return replace(PROOF, accuracy=PROOF.accuracy_torch - losses[correct, count] / 100), {"try": len(tried)}
+
+    proof, told = quantize.settled(attempt, ways=(True, False), rounds=quantize.ROUNDS)
+    assert tried == list(losses)
+    assert proof.passed
+    assert told == {"try": 4}
+    last, _ = quantize.settled(lambda *_: (PROOF, {}), ways=(True, False), rounds=(0,))
+    assert not last.passed
 
 
 def quantize_model(run: Run) -> object:

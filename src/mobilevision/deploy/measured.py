@@ -66,11 +66,16 @@ class MeasuredProof:
     near: float | None = None
 
     @property
+    def points(self) -> float:
+        """What the file loses."""
+        return 100 * (self.value_torch - self.value)
+
+    @property
     def passed(self) -> bool:
         """Whether the file may be used; never if what it gives is not numbers."""
         if not self.largest_difference <= (float("inf") if self.near is None else self.near):
             return False
-        return 100 * (self.value_torch - self.value) <= self.limit + 1e-9
+        return self.points <= self.limit + 1e-9
 
     def facts(self) -> dict[str, Any]:
         """As plain JSON."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Quantization:
         calibrate: training pictures that tell the ranges, spread over all of them.
         ranges: estimator of the ranges: "minmax", "percentile" or "mse".
         equalize: whether channels of unlike ranges are made alike first.
-        correct: whether the shift that rounding causes is taken back.
+        correct: whether the shift that rounding causes is taken back, as long as that serves; see `settled`.
     """
 
     floor: float = 1.0
@@ -96,6 +96,11 @@ class IntegerProof:
     ran: bool = True
 
     @property
+    def points(self) -> float:
+        """What the file loses."""
+        return 100 * (self.accuracy_torch - self.accuracy)
+
+    @property
     def passed(self) -> bool:
         """Whether the file may be used: it may lose `limit` points, or one picture where there are so few."""
         allowed = max(self.limit / 100, 1 / self.judged) if self.limit else 0.0
@@ -121,6 +126,10 @@ class IntegerProof:
             )
 
 
+Attempted = tuple["IntegerProof | MeasuredProof", dict[str, Any]]
+"""The proof of a file, and what the file says of itself."""
+
+
 def integers(
     run: Run,
     model: Model,
@@ -131,8 +140,8 @@ def integers(
     how: Quantization,
     seconds: float,
     logs: Callable[[str], Path | None] = lambda what: None,
-) -> tuple[IntegerProof | MeasuredProof, dict[str, Any]]:
-    """Write a run's network in 8 bits and judge it; while it falls short, keep its most sensitive layers in fp32.
+) -> Attempted:
+    """Write a run's network in 8 bits and judge it; while it falls short, try otherwise, see `settled`.
 
     Args:
         run: whose data to calibrate and to judge on.
@@ -152,53 +161,78 @@ def integers(
         ShortfallError: if the runtime refuses the integers, whichever layers stay in fp32.
         MobilevisionError: if the converter or the runtime crashes or takes too long.
     """
-    data = run_data(run)
+    data, trained = run_data(run), is_rounded(run.folder)
     pictures = judging_pictures(data)
     shown = calibration_pictures(data, model, count=how.calibrate)
-    lost: tuple[dict[str, Any], ...] = ()
-    asked = asdict(how) | {"rounded": is_rounded(run.folder)}
-    found: IntegerProof | MeasuredProof
-    rounds = ROUNDS if format_.mixes else ROUNDS[:1]
-    for count in rounds:
-        wide = [each["place"] for each in lost[:count]]
-        told = convert_integers(
-            model.network,
-            shown,
-            card=card,
-            to=to,
-            how=asked | {"wide": wide, "lost": lost},
-            seconds=seconds,
-            log=logs("export"),
-        )
-        lost = tuple(told["lost"])
+    lost: list[dict[str, Any]] = []
+    asked = asdict(how) | {"rounded": trained}
+
+    def attempt(correct: bool, count: int) -> Attempted:
+        tried = asked | {"correct": correct, "wide": [each["place"] for each in lost[:count]], "lost": list(lost)}
+        told = convert_integers(model.network, shown, card=card, to=to, how=tried, seconds=seconds, log=logs("export"))
+        lost[:] = told["lost"]
         runtime, log = format_.runtime_version, logs("runtime")
+        found: IntegerProof | MeasuredProof
+        if model.task.name in JUDGED:
+            found, told = measured(
+                model, to, data, card=card, limit=how.floor, runtime=runtime, seconds=seconds, log=log
+            )
+        else:
+            found, told = judge(model, to, pictures, how=how, runtime=runtime, seconds=seconds, log=log)
+        layers = _told_of_layers(lost, wide=lost[:count])
+        return replace(found, ran=not format_.away, calibration=len(shown), **layers), told
+
+    ways = (True, False) if how.correct and not trained else (how.correct,)
+    return settled(attempt, ways=ways, rounds=ROUNDS if format_.mixes else ROUNDS[:1])
+
+
+def settled(attempt: Callable[[bool, int], Attempted], *, ways: Sequence[bool], rounds: Sequence[int]) -> Attempted:
+    """The first attempt that passes; if none does, the last.
+
+    Taking back the shift of each channel's mean serves most networks. Where a picture is mostly background, that is
+    what the mean is of, and what is looked for is shifted instead: so a file is tried without it as well, and layers
+    are kept in fp32 in the way that lost less.
+
+    Args:
+        attempt: writes and judges a file, with the shift taken back or not, and so many sensitive layers in fp32.
+        ways: whether the shift is taken back, one after the other.
+        rounds: how many layers stay in fp32, from none on.
+
+    Raises:
+        ShortfallError: if the runtime refuses the integers of the last attempt.
+    """
+    points: dict[bool, float] = {}
+
+    def plans() -> Iterator[tuple[bool, int]]:
+        yield from ((way, rounds[0]) for way in ways)
+        for count in rounds[1:]:
+            yield min(points, key=points.__getitem__, default=ways[0]), count
+
+    found, refusal = None, ShortfallError("nothing was tried")
+    for way, count in plans():
         try:
-            if model.task.name in JUDGED:
-                limit = how.floor
-                found, told = measured(
-                    model, to, data, card=card, limit=limit, runtime=runtime, seconds=seconds, log=log
-                )
-            else:
-                found, told = judge(model, to, pictures, how=how, runtime=runtime, seconds=seconds, log=log)
-        except ShortfallError:  # the runtime takes none of it with all layers in integers
-            if count == rounds[-1]:
-                raise
+            found = attempt(way, count)
+        except ShortfallError as error:  # the runtime takes none of it so
+            found, refusal = None, error
             continue
-        proof = replace(
-            found,
-            ran=not format_.away,
-            calibration=len(shown),
-            wide=tuple(each["layer"] for each in lost[:count]),
-            lost=tuple({name: each[name] for name in ("layer", "divergence")} for each in lost[:8]),
-            errors=tuple(
-                {name: each[name] for name in ("layer", "error")}
-                for each in sorted(lost, key=lambda each: int(each["place"]))
-                if each["error"] is not None
-            ),
-        )
-        if proof.passed:
+        if found[0].passed:
             break
-    return proof, told
+        points.setdefault(way, found[0].points)
+    if found is None:
+        raise refusal
+    return found
+
+
+def _told_of_layers(lost: Sequence[dict[str, Any]], *, wide: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a proof tells of layers."""
+    in_order = sorted(lost, key=lambda each: int(each["place"]))
+    return {
+        "wide": tuple(each["layer"] for each in wide),
+        "lost": tuple({name: each[name] for name in ("layer", "divergence")} for each in lost[:8]),
+        "errors": tuple(
+            {name: each[name] for name in ("layer", "error")} for each in in_order if each["error"] is not None
+        ),
+    }
 
 
 def refuse(pictures: Sequence[str | Path]) -> None:
