@@ -42,7 +42,7 @@ WIDTHS = {
 }
 ATTEND = ("mobilenetv4_hybrid_medium", "emo_1m")
 FAR = 1 / 3  # of the largest score, or a probability, a side or a length of 1: what no file in 8 bits may be off by
-LEARNS: dict[str, Any] = {"epochs": 20, "least_steps": 0, "average": 0.0}
+LEARNS: dict[str, Any] = {"epochs": 40, "least_steps": 0, "average": 0.0}
 CASES = [
     pytest.param(name, task, each.name, precision.name, id=f"{name}-{task}-{each.name}-{precision.name}")
     for name in WIDTHS
