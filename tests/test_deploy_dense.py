@@ -26,6 +26,7 @@ from mobilevision.deploy.onnx import ONNX
 from mobilevision.deploy.parted import Parted
 from mobilevision.deploy.prepare import FoldedTower, deployable
 from mobilevision.deploy.proof import file_scores
+from mobilevision.deploy.ranges import Rounding, minmax
 from mobilevision.deploy.runtime import open_file
 from mobilevision.deploy.runtime import scores as run_file
 from mobilevision.deploy.tails import Operation, tail
@@ -323,6 +324,25 @@ def test_the_shift_of_a_convolution_over_many_maps_is_not_taken_back_for_each() 
         correct_(each, torch.randn(2, 8, 6, 6))
     assert not torch.equal(one.second.bias, fresh)  # type: ignore[arg-type]
     assert torch.equal(many.second.bias, fresh)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("head", DETECTORS, ids=["ssdlite", "retinanet"])
+@torch.no_grad()
+def test_a_program_of_integers_chooses_among_boxes_in_float(head: SSDLite | RetinaNetLite) -> None:
+    pytest.importorskip("torchao")
+    from mobilevision.deploy.executorch import taken_whole
+    from mobilevision.deploy.rounding import integer_program
+
+    network, pictures = lively(Network(BACKBONE.with_head(head), 3)), torch.randn(1, 3, SIDE, SIDE)
+    wanted = Detect(LABELS).found(network(pictures))[0]
+    filing = filing_(network, Detect(LABELS).facts(), (3, SIDE, SIDE))  # type: ignore[arg-type]
+    ready = filing.finished(deployable(network))  # type: ignore[arg-type]
+
+    rows = integer_program(taken_whole(ready), pictures.numpy(), Rounding(minmax))(pictures)
+
+    (found,) = FiledDetect(LABELS).found(rows)
+    assert len(found.boxes[:50].unique()) > 100  # a grid of 256 would have fewer sides
+    assert abs(found.scores[:20].mean() - wanted.scores[:20].mean()) < 0.1
 
 
 @pytest.mark.slow

@@ -41,7 +41,7 @@ def export(
     """
     from mobilevision.deploy.doors import blank
 
-    _write(_taken_whole(network.eval()), blank(network, 1, shape), card, to)
+    _write(taken_whole(network.eval()), blank(network, 1, shape), card, to)
 
 
 def quantize(network: nn.Module, pictures: Array, card: dict[str, Any], to: Path, how: Rounding) -> dict[int, float]:
@@ -50,7 +50,7 @@ def quantize(network: nn.Module, pictures: Array, card: dict[str, Any], to: Path
     from mobilevision.deploy.rounding import integer_program
 
     channels, height, width = pictures.shape[1:]
-    program = integer_program(_taken_whole(network.eval()), pictures, how)
+    program = integer_program(taken_whole(network.eval()), pictures, how)
     _write(program, blank(network, 1, (channels, height, width)), card, to)
     return {}
 
@@ -66,19 +66,26 @@ def _write(network: nn.Module, picture: Tensor, card: dict[str, Any], to: Path) 
     to.write_bytes(lowered.to_executorch().buffer)
 
 
-def _taken_whole(network: nn.Module) -> nn.Module:
-    """A copy that XNNPACK takes right: it has no mean over channels, and no norms behind shared convolutions."""
+def taken_whole(network: nn.Module) -> nn.Module:
+    """A copy that XNNPACK takes right: it has no mean over channels, and no norms behind convolutions."""
     from copy import deepcopy
+
+    from torch.nn import BatchNorm2d
 
     from mobilevision.blocks.retinanet import Tower
     from mobilevision.deploy.attention import ConvolutionalChannelNorm, PlainChannelNorm
-    from mobilevision.deploy.prepare import FoldedTower, Forms
+    from mobilevision.deploy.prepare import FoldedTower, Forms, norm_as_convolution
 
-    forms: Forms = {PlainChannelNorm: ConvolutionalChannelNorm, Tower: FoldedTower}
+    forms: Forms = {
+        PlainChannelNorm: ConvolutionalChannelNorm,
+        Tower: FoldedTower,
+        BatchNorm2d: norm_as_convolution,
+    }
     copy = deepcopy(network)
-    for name, part in list(copy.named_modules()):
-        if type(part) in forms:
-            copy.set_submodule(name, forms[type(part)](part))
+    for kind, form in forms.items():  # one after the other: a tower takes in its own norms
+        for name, part in list(copy.named_modules()):
+            if type(part) is kind:
+                copy.set_submodule(name, form(part))
     return copy
 
 

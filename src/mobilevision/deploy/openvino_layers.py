@@ -28,7 +28,7 @@ def layers(file: Path) -> tuple[Layer, ...]:
 
     model = openvino.Core().read_model(file / "model.xml")
     image = model.inputs[0]
-    model.reshape({image: [side.get_length() if side.is_static else 1 for side in image.get_partial_shape()]})
+    model.reshape({image: list(_shape(image))})
     return tuple(
         Layer(
             name=each.get_friendly_name(),
@@ -44,8 +44,8 @@ def layers(file: Path) -> tuple[Layer, ...]:
 def _macs(operator: Any) -> int:
     """Multiply-accumulates of an operator that multiplies matrices or convolves; 0 of others."""
     word = operator.get_type_name()
-    shapes = [tuple(port.get_shape()) for port in operator.inputs()]
-    made = prod(operator.output(0).get_shape()) if operator.get_output_size() else 0
+    shapes = [_shape(port) for port in operator.inputs()]
+    made = prod(_shape(operator.output(0))) if operator.get_output_size() else 0
     if word == "Convolution":  # weights: out, in, height, width
         return int(made * prod(shapes[1][1:]))
     if word == "GroupConvolution":  # weights: groups, out, in, height, width
@@ -57,4 +57,9 @@ def _macs(operator: Any) -> int:
 
 
 def _bytes(port: Any) -> int:
-    return int(prod(port.get_shape()) * port.get_element_type().size)
+    return int(prod(_shape(port)) * port.get_element_type().size)
+
+
+def _shape(port: Any) -> tuple[int, ...]:
+    """The sides of what goes through; one that only a picture tells, as how many boxes are chosen, counts as 1."""
+    return tuple(side.get_length() if side.is_static else 1 for side in port.get_partial_shape())

@@ -244,6 +244,12 @@ def take_in_(conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> None:
     conv.weight.copy_((weight * scale)[:, :, None, None])
 
 
+@torch.no_grad()
+def norm_as_convolution(norm: nn.BatchNorm2d) -> Conv2d:
+    """A batch norm that no convolution could take in, as a 1x1 depthwise convolution of its own."""
+    return _scaling(*_affine(norm))
+
+
 def _lists(lists: nn.ModuleList) -> Iterator[nn.ModuleList]:
     """The same lists of modules, known as such."""
     for each in lists:

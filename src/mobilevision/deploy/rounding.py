@@ -26,11 +26,11 @@ from mobilevision.deploy.base import Array
 from mobilevision.deploy.doors import blank
 from mobilevision.deploy.ranges import Mark, Range, Rounding, marks, told
 from mobilevision.deploy.regions import owners, region
-from mobilevision.deploy.tails import Operation
+from mobilevision.deploy.tails import Operation, tail
 from mobilevision.network import Network
 
 aten = torch.ops.aten
-CONVOLUTION = "convolution"
+CONVOLUTION, MOVE = "convolution", "move"
 CONVOLUTIONS = {aten.conv2d.default, aten.conv2d.padding}
 CLIPS = {aten.relu.default, aten.relu_.default, aten.relu6.default, aten.hardtanh.default, aten.hardtanh_.default}
 SAME = {  # what moves values without changing any; the zeros of a pad are on every grid
@@ -38,6 +38,7 @@ SAME = {  # what moves values without changing any; the zeros of a pad are on ev
     *(aten.slice.Tensor, aten.select.int, aten.contiguous.default, aten.squeeze.dim, aten.unsqueeze.default),
     aten.pad.default,
 }
+SUMS = {aten.add.Tensor, aten.mul.Tensor}
 NORMS = (PlainChannelNorm, ConvolutionalChannelNorm)
 ALONE = {aten.sub.Tensor, aten.rsqrt.default, aten.softmax.int, aten.unbind.int}
 """What stays in float32: differences and roots lose all in 8 bits; the others are not single tensors."""
@@ -136,7 +137,9 @@ MAP = QuantizationSpec(torch.int8, RoundedMap, quant_min=-128, quant_max=127, qs
 
 
 class EveryMap(Quantizer):  # type: ignore[misc]  # torchao is not typed
-    """Rounds the weights of convolutions and each map once, where it is made; a layer norm computes in float32.
+    """Rounds the weights of convolutions and each map once, where it is made.
+
+    A layer norm computes in float32, and so does what stands behind the last convolutions, see `tails`.
 
     Args:
         wide: which convolutions keep weights and maps in float32, counted from 0 in the order in which they run.
@@ -150,7 +153,7 @@ class EveryMap(Quantizer):  # type: ignore[misc]  # torchao is not typed
     def transform_for_annotation(self, model: fx.GraphModule) -> fx.GraphModule:
         """Numbers that are added or multiplied become tensors, which can be rounded."""
         for node in list(model.graph.nodes):
-            if node.target in (aten.add.Tensor, aten.mul.Tensor) and isinstance(node.args[1], int | float):
+            if node.target in SUMS and _is_map(node) and isinstance(node.args[1], int | float):
                 name = f"number_{node.name}"
                 axes = [1] * node.meta["val"].dim()  # XNNPACK's layout pass moves a map to meet what has fewer
                 model.register_buffer(name, torch.full(axes, float(node.args[1])))
@@ -163,8 +166,12 @@ class EveryMap(Quantizer):  # type: ignore[misc]  # torchao is not typed
         """Say of each node what is rounded."""
         operations = [_operation(node) for node in model.graph.nodes]
         places, exact = owners(operations, (CONVOLUTION,)), region(operations, (CONVOLUTION,), self.wide)
+        computed = [each for each in operations if each.kind in (CONVOLUTION, MOVE, "call_function")]
+        behind = {each.makes[0] for each in tail(computed, (CONVOLUTION,), (MOVE,))}
+        numbers = [node for node in model.graph.nodes if node.op == "get_attr"]
+        behind |= {node.name for node in numbers if behind.issuperset(reader.name for reader in node.users)}
         for i, node in enumerate(model.graph.nodes):
-            if places[node.name] in self.wide or _stays_exact(node):
+            if places[node.name] in self.wide or node.name in behind or _stays_exact(node):
                 continue
             weights = {node.args[1]: WEIGHT} if operations[i].kind == CONVOLUTION and i not in exact else {}
             node.meta["quantization_annotation"] = QuantizationAnnotation(
@@ -344,7 +351,8 @@ def _round_(program: fx.GraphModule, *, on: bool) -> None:
 
 def _operation(node: fx.Node) -> Operation:
     """A node as `regions` reads it; what a layer norm's means are computed by is none of the network's convolutions."""
-    kind = CONVOLUTION if node.target in CONVOLUTIONS and not _norm(node) else node.op
+    kind = MOVE if node.target in SAME else node.op
+    kind = CONVOLUTION if node.target in CONVOLUTIONS and not _norm(node) else kind
     return Operation(kind, tuple(each.name for each in node.all_input_nodes), (node.name,))
 
 

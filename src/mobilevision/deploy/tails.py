@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,16 +28,24 @@ class Operation(NamedTuple):
     makes: tuple[str, ...]
 
 
-def tail(operations: Sequence[Operation]) -> list[Operation]:
-    """The operators from which no convolution is reached; none, if all they do is to move values."""
+def tail(
+    operations: Sequence[Operation], convolutions: Container[str] = CONVOLUTIONS, moves: Container[str] = MOVES
+) -> list[Operation]:
+    """The operators from which no convolution is reached; none, if all they do is to move values.
+
+    Args:
+        operations: in the order in which they run.
+        convolutions: kinds of operations that are convolutions.
+        moves: kinds of operations that change no value.
+    """
     wanted: set[str] = set()
     behind = []
     for each in reversed(operations):
-        if each.kind in CONVOLUTIONS or wanted & set(each.makes):
+        if each.kind in convolutions or wanted & set(each.makes):
             wanted |= set(each.reads)
         else:
             behind.append(each)
-    return behind[::-1] if any(each.kind not in MOVES for each in behind) else []
+    return behind[::-1] if any(each.kind not in moves for each in behind) else []
 
 
 def litert_operations(file: Path) -> list[Operation]:
