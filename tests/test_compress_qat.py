@@ -1,6 +1,7 @@
 """A run trained on with its rounding inside: it learns, it can be stopped, and its files round as it did."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -182,6 +183,14 @@ def test_another_training_in_the_same_folder_is_refused(start: Run, run: Run) ->
 def test_rounding_twice_is_refused(run: Run, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="give the run it started from"):
         qat(run, to=tmp_path)
+
+
+def test_only_what_tells_classes_is_trained_with_its_rounding_inside(start: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    shutil.copytree(start.folder, run.folder)
+    run.write("task", {"task": "detect", "labels": ["a", "b", "c"]})
+    with pytest.raises(UsageError, match=r"trained to detect.*export --precision int8"):
+        qat(run, to=tmp_path / "int8")
 
 
 def test_a_missing_package_is_told_with_the_extra(start: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

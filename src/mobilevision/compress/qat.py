@@ -69,7 +69,8 @@ def qat(
         workers: as for `fit`.
 
     Raises:
-        UsageError: if the run is not there or has its rounding inside already, or `to` holds another training.
+        UsageError: if the run is not there, tells no classes or has its rounding inside already, or `to` holds another
+            training.
         InputError: if its weights or its data cannot be read.
         MissingError: if torchao is not installed, with the pip command.
     """
@@ -79,7 +80,10 @@ def qat(
         raise UsageError(f"{start.folder} was trained with its rounding inside; give the run it started from")
     estimator, task = find_estimator(ranges), read_task(start.read("task"))
     if not isinstance(task, Classify):
-        raise UsageError(f"{start.folder} was trained to {task.name}; only classify goes to 8 bits")
+        raise UsageError(
+            f"{start.folder} was trained to {task.name}, and only what tells classes is trained with its rounding "
+            "inside; export --precision int8 rounds it as it is"
+        )
     model, data = open_model(start.folder), run_data(start)
     shown = calibration_pictures(data, model, count=calibrate)
     facts = {"start": str(start.folder.resolve()), "calibrate": calibrate, "ranges": ranges}
