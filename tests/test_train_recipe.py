@@ -21,7 +21,7 @@ from mobilevision.train.device import make_fabric, pick_device
 from mobilevision.train.feed import augmentation, seen_in_training
 from mobilevision.train.learner import make_learner
 from mobilevision.train.optimizer import OPTIMIZERS, groups, make_optimizer
-from mobilevision.train.recipe import Recipe, set_apart
+from mobilevision.train.recipe import Recipe, beyond_defaults
 from mobilevision.train.recipes import RECIPES, find_recipe, quick
 from mobilevision.train.rmsprop import RMSpropTF
 from mobilevision.train.schedule import learning_rate
@@ -38,10 +38,10 @@ def test_every_recipe_reads_back_from_its_facts(recipe: Recipe) -> None:
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
-def test_what_a_recipe_sets_apart_is_all_that_it_says(recipe: Recipe) -> None:
-    apart = set_apart(recipe.facts())
-    assert Recipe.read(apart) == recipe
-    assert len(apart) < len(recipe.facts())
+def test_what_a_recipe_says_beyond_defaults_is_all_that_it_says(recipe: Recipe) -> None:
+    said = beyond_defaults(recipe.facts())
+    assert Recipe.read(said) == recipe
+    assert len(said) < len(recipe.facts())
 
 
 def test_words_become_numbers_of_the_field_s_kind() -> None:

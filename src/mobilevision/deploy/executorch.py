@@ -74,18 +74,13 @@ def taken_whole(network: nn.Module) -> nn.Module:
 
     from mobilevision.blocks.retinanet import Tower
     from mobilevision.deploy.attention import ConvolutionalChannelNorm, PlainChannelNorm
-    from mobilevision.deploy.prepare import FoldedTower, Forms, norm_as_convolution
+    from mobilevision.deploy.prepare import FoldedTower, norm_as_convolution, reform_
 
-    forms: Forms = {
-        PlainChannelNorm: ConvolutionalChannelNorm,
-        Tower: FoldedTower,
-        BatchNorm2d: norm_as_convolution,
-    }
     copy = deepcopy(network)
-    for kind, form in forms.items():  # one after the other: a tower takes in its own norms
-        for name, part in list(copy.named_modules()):
-            if type(part) is kind:
-                copy.set_submodule(name, form(part))
+    reform_(
+        copy,
+        {PlainChannelNorm: ConvolutionalChannelNorm, Tower: FoldedTower, BatchNorm2d: norm_as_convolution},
+    )
     return copy
 
 

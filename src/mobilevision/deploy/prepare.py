@@ -48,9 +48,7 @@ def deployable(network: Part, *, channels_last: bool = True) -> Part:
         for fold_ in FOLDS:
             for part in list(copy.modules()):
                 fold_(part)
-        for name, part in list(copy.named_modules()):
-            if type(part) in forms:
-                copy.set_submodule(name, forms[type(part)](part))
+        reform_(copy, forms)
     return copy.to(kind)
 
 
@@ -230,6 +228,15 @@ FOLDS: tuple[Callable[[Any], None], ...] = (
 """In this order, each over the whole network: a scale goes into a convolution that has its norm already."""
 
 
+@torch.no_grad()
+def reform_(network: nn.Module, forms: Forms) -> None:
+    """Put what each part becomes in its place, one kind after the other: a form may take in parts of a later kind."""
+    for kind, form in forms.items():
+        for name, part in list(network.named_modules()):
+            if type(part) is kind:
+                network.set_submodule(name, form(part))
+
+
 def take_in_(conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> None:
     """Let a 1x1 convolution of x compute what it computed of x * scale + shift.
 
@@ -244,7 +251,6 @@ def take_in_(conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> None:
     conv.weight.copy_((weight * scale)[:, :, None, None])
 
 
-@torch.no_grad()
 def norm_as_convolution(norm: nn.BatchNorm2d) -> Conv2d:
     """A batch norm that no convolution could take in, as a 1x1 depthwise convolution of its own."""
     return _scaling(*_affine(norm))

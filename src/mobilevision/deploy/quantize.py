@@ -126,7 +126,7 @@ class IntegerProof:
             )
 
 
-Attempted = tuple["IntegerProof | MeasuredProof", dict[str, Any]]
+Attempted = tuple[IntegerProof | MeasuredProof, dict[str, Any]]
 """The proof of a file, and what the file says of itself."""
 
 
@@ -169,8 +169,10 @@ def integers(
 
     def attempt(correct: bool, count: int) -> Attempted:
         tried = asked | {"correct": correct, "wide": [each["place"] for each in lost[:count]], "lost": list(lost)}
-        told = convert_integers(model.network, shown, card=card, to=to, how=tried, seconds=seconds, log=logs("export"))
-        lost[:] = told["lost"]
+        written = convert_integers(
+            model.network, shown, card=card, to=to, how=tried, seconds=seconds, log=logs("export")
+        )
+        lost[:] = written["lost"]
         runtime, log = format_.runtime_version, logs("runtime")
         found: IntegerProof | MeasuredProof
         if model.task.name in JUDGED:
@@ -208,18 +210,18 @@ def settled(attempt: Callable[[bool, int], Attempted], *, ways: Sequence[bool], 
         for count in rounds[1:]:
             yield min(points, key=points.__getitem__, default=ways[0]), count
 
-    found, refusal = None, ShortfallError("nothing was tried")
+    found: Attempted | ShortfallError
     for way, count in plans():
         try:
             found = attempt(way, count)
         except ShortfallError as error:  # the runtime takes none of it so
-            found, refusal = None, error
+            found = error
             continue
         if found[0].passed:
             break
         points.setdefault(way, found[0].points)
-    if found is None:
-        raise refusal
+    if isinstance(found, ShortfallError):
+        raise found
     return found
 
 

@@ -166,10 +166,7 @@ class EveryMap(Quantizer):  # type: ignore[misc]  # torchao is not typed
         """Say of each node what is rounded."""
         operations = [_operation(node) for node in model.graph.nodes]
         places, exact = owners(operations, (CONVOLUTION,)), region(operations, (CONVOLUTION,), self.wide)
-        computed = [each for each in operations if each.kind in (CONVOLUTION, MOVE, "call_function")]
-        behind = {each.makes[0] for each in tail(computed, (CONVOLUTION,), (MOVE,))}
-        numbers = [node for node in model.graph.nodes if node.op == "get_attr"]
-        behind |= {node.name for node in numbers if behind.issuperset(reader.name for reader in node.users)}
+        behind = {each.makes[0] for each in tail(operations, (CONVOLUTION,), (MOVE, "get_attr", "output"))}
         for i, node in enumerate(model.graph.nodes):
             if places[node.name] in self.wide or node.name in behind or _stays_exact(node):
                 continue
@@ -352,7 +349,8 @@ def _round_(program: fx.GraphModule, *, on: bool) -> None:
 def _operation(node: fx.Node) -> Operation:
     """A node as `regions` reads it; what a layer norm's means are computed by is none of the network's convolutions."""
     kind = MOVE if node.target in SAME else node.op
-    kind = CONVOLUTION if node.target in CONVOLUTIONS and not _norm(node) else kind
+    if node.target in CONVOLUTIONS and not _norm(node):
+        kind = CONVOLUTION
     return Operation(kind, tuple(each.name for each in node.all_input_nodes), (node.name,))
 
 

@@ -21,7 +21,7 @@ from mobilevision.pages.report import environment
 from mobilevision.pages.trust import Trust, trust
 from mobilevision.run import Run
 from mobilevision.tasks.figures import COUNTED, HEADLINES, share_of, title, wilson
-from mobilevision.train.recipe import set_apart
+from mobilevision.train.recipe import beyond_defaults
 
 UNKNOWN = "unknown"
 """The hub's word for a license that nobody told."""
@@ -106,7 +106,7 @@ def card(facts: RunFacts, *, license: str = UNKNOWN, address: str = "") -> str:
         data=facts.part("data"),
         source=_source(facts),
         seen=facts.part("task").get("preprocessing"),
-        recipe=set_apart(facts.part("recipe")),
+        recipe=beyond_defaults(facts.part("recipe")),
         environment=facts.part("environment"),
         limits=list(_limits(facts, trusted)),
         license=license,

@@ -222,7 +222,7 @@ class Recipe:
         return cls(**{**facts, **words})
 
 
-def set_apart(facts: Mapping[str, Any]) -> dict[str, Any]:
+def beyond_defaults(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the facts of a recipe say beyond what has a default: all else is off, or as torch has it."""
     usual = {field.name: field.default for field in fields(Recipe)} | {"exclude": []}
     return {name: value for name, value in facts.items() if value != usual.get(name, MISSING)}
