@@ -394,6 +394,27 @@ def test_what_stands_behind_the_last_convolutions_is_the_tail() -> None:
     assert tail([chain[0], Operation("Reshape", ("a",), ("scores",))]) == []
 
 
+def test_what_clips_a_convolution_is_not_behind_it() -> None:
+    convolution, pool = Operation("Conv", ("image",), ("a",)), Operation("ReduceMean", ("b",), ("c",))
+
+    assert tail([convolution, Operation("Relu", ("a",), ("b",)), pool]) == [pool]
+    assert len(tail([convolution, Operation("Resize", ("a",), ("d",)), Operation("Relu", ("d",), ("b",)), pool])) == 3
+
+
+@torch.no_grad()
+def test_a_convolution_is_in_integers_together_with_what_clips_it() -> None:
+    pytest.importorskip("torchao")
+    from mobilevision.deploy.rounding import integer_program
+
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+
+    program = integer_program(network, torch.rand(2, 3, SIDE, SIDE).numpy(), Rounding(minmax))
+
+    (clipped,) = [node for node in program.graph.nodes if "relu" in str(node.target)]
+    assert ["quantize_per_tensor" in str(reader.target) for reader in clipped.users] == [True]
+
+
 def test_a_file_that_lost_too_much_is_refused_with_the_figures() -> None:
     proof = MeasuredProof(87, "validation pictures", "map50", 0.78, 0.80, 1.0, "LiteRT")
 

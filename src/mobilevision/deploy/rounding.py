@@ -30,7 +30,7 @@ from mobilevision.deploy.tails import Operation, tail
 from mobilevision.network import Network
 
 aten = torch.ops.aten
-CONVOLUTION, MOVE = "convolution", "move"
+CONVOLUTION, CLIP, MOVE = "convolution", "clip", "move"
 CONVOLUTIONS = {aten.conv2d.default, aten.conv2d.padding}
 CLIPS = {aten.relu.default, aten.relu_.default, aten.relu6.default, aten.hardtanh.default, aten.hardtanh_.default}
 SAME = {  # what moves values without changing any; the zeros of a pad are on every grid
@@ -39,6 +39,7 @@ SAME = {  # what moves values without changing any; the zeros of a pad are on ev
     aten.pad.default,
 }
 SUMS = {aten.add.Tensor, aten.mul.Tensor}
+STILL = (MOVE, "get_attr", "output")
 NORMS = (PlainChannelNorm, ConvolutionalChannelNorm)
 ALONE = {aten.sub.Tensor, aten.rsqrt.default, aten.softmax.int, aten.unbind.int}
 """What stays in float32: differences and roots lose all in 8 bits; the others are not single tensors."""
@@ -166,7 +167,7 @@ class EveryMap(Quantizer):  # type: ignore[misc]  # torchao is not typed
         """Say of each node what is rounded."""
         operations = [_operation(node) for node in model.graph.nodes]
         places, exact = owners(operations, (CONVOLUTION,)), region(operations, (CONVOLUTION,), self.wide)
-        behind = {each.makes[0] for each in tail(operations, (CONVOLUTION,), (MOVE, "get_attr", "output"))}
+        behind = {each.makes[0] for each in tail(operations, (CONVOLUTION,), STILL, (CLIP,))}
         for i, node in enumerate(model.graph.nodes):
             if places[node.name] in self.wide or node.name in behind or _stays_exact(node):
                 continue
@@ -348,7 +349,7 @@ def _round_(program: fx.GraphModule, *, on: bool) -> None:
 
 def _operation(node: fx.Node) -> Operation:
     """A node as `regions` reads it; what a layer norm's means are computed by is none of the network's convolutions."""
-    kind = MOVE if node.target in SAME else node.op
+    kind = MOVE if node.target in SAME else CLIP if node.target in CLIPS else node.op
     if node.target in CONVOLUTIONS and not _norm(node):
         kind = CONVOLUTION
     return Operation(kind, tuple(each.name for each in node.all_input_nodes), (node.name,))

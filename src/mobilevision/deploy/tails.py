@@ -13,6 +13,9 @@ CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "Conv", "Gemm
 MOVES = ("RESHAPE", "TRANSPOSE", "Reshape", "Transpose", "Flatten")
 """What changes no value: a tail of these alone costs nothing in 8 bits."""
 
+CLIPS = ("Relu", "Clip")
+"""What a runtime computes together with the convolution before it; a .tflite file's convolutions hold theirs."""
+
 
 class Operation(NamedTuple):
     """An operator of a file.
@@ -29,7 +32,10 @@ class Operation(NamedTuple):
 
 
 def tail(
-    operations: Sequence[Operation], convolutions: Container[str] = CONVOLUTIONS, moves: Container[str] = MOVES
+    operations: Sequence[Operation],
+    convolutions: Container[str] = CONVOLUTIONS,
+    moves: Container[str] = MOVES,
+    clips: Container[str] = CLIPS,
 ) -> list[Operation]:
     """The operators from which no convolution is reached; none, if all they do is to move values.
 
@@ -37,11 +43,14 @@ def tail(
         operations: in the order in which they run.
         convolutions: kinds of operations that are convolutions.
         moves: kinds of operations that change no value.
+        clips: kinds of operations that belong to a convolution if they read what it makes.
     """
+    convolved = {name for each in operations if each.kind in convolutions for name in each.makes}
     wanted: set[str] = set()
     behind = []
     for each in reversed(operations):
-        if each.kind in convolutions or wanted & set(each.makes):
+        clipped = each.kind in clips and each.reads[0] in convolved
+        if clipped or each.kind in convolutions or wanted & set(each.makes):
             wanted |= set(each.reads)
         else:
             behind.append(each)
