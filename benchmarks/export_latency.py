@@ -67,15 +67,19 @@ def write(name: str, side: str, to: str, number: str, file: str) -> None:
     import torch
 
     torch.manual_seed(0)
-    size = zoo.arch(name).size
-    format_, path, card = find_format(to), Path(file), {"labels": []}
-    network = (ours(name, number, format_) if side == OURS else theirs(name)).eval()
+    network = (ours(name, number, find_format(to)) if side == OURS else theirs(name)).eval()
+    save(network, zoo.arch(name).size, to, number, Path(file))
+
+
+def save(network: Any, size: int, to: str, number: str, file: Path) -> None:
+    """Write a network as it stands; in int8 by the plainest quantizer, with the same pictures for every side."""
+    format_, card = find_format(to), {"labels": []}
     if number == "fp32":
-        format_.export(network, (3, size, size), card, path, FP32)
+        format_.export(network, (3, size, size), card, file, FP32)
         return
     assert format_.quantize is not None
     pictures = np.random.default_rng(0).standard_normal((4, 3, size, size)).astype(np.float32)
-    format_.quantize(network, pictures, card, path, Rounding(minmax))
+    format_.quantize(network, pictures, card, file, Rounding(minmax))
 
 
 def ours(name: str, number: str, format_: Format) -> Any:
