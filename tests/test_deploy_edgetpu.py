@@ -15,14 +15,16 @@ from mobilevision.build import evaluate
 from mobilevision.cli.words import told_file
 from mobilevision.deploy import export, lint
 from mobilevision.deploy.artifact import Artifact
+from mobilevision.deploy.associated import attach
 from mobilevision.deploy.base import Port
-from mobilevision.deploy.edgetpu import EDGETPU, check_operators, check_tensors
+from mobilevision.deploy.edgetpu import EDGETPU, check_operators, check_tensors, quantize
 from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.formats import FORMATS, wanted
 from mobilevision.deploy.handover import convert_integers
 from mobilevision.deploy.litert import operators
 from mobilevision.deploy.litert_open import interpreter
 from mobilevision.deploy.load import load
+from mobilevision.deploy.ranges import Rounding, minmax
 from mobilevision.deploy.runtime import open_file, scores
 from mobilevision.errors import InputError, ShortfallError
 from mobilevision.network import Network
@@ -82,6 +84,20 @@ def test_what_no_list_names_is_refused_with_what_to_use_instead() -> None:
         check_operators(("TOPK_V2", "BATCH_MATMUL"))
     with pytest.raises(ShortfallError, match="export to litert"):
         check_operators(("TOPK_V2",))
+
+
+@pytest.mark.parametrize(
+    ("task", "tail"),
+    [("detect", ("BATCH_MATMUL", "TOPK_V2")), ("segment", ("TRANSPOSE", "ARG_MAX", "CAST")), ("embed", ("POW", "DIV"))],
+)
+def test_a_tail_that_no_network_is_without_is_sent_to_litert(
+    task: str, tail: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("mobilevision.deploy.edgetpu.operators", lambda _: ("CONV_2D", *tail))
+    attach(tmp_path / "exact.edgetpu.tflite", {"task": task, "labels": []})
+
+    with pytest.raises(ShortfallError, match=f"{tail[-1]} .*of this network; export to litert, .* any operator$"):
+        quantize(tmp_path / "exact.edgetpu.tflite", pictures(1), tmp_path / "to.edgetpu.tflite", Rounding(minmax))
 
 
 def test_a_format_of_integers_alone_is_asked_for_in_8_bits_and_keeps_no_layer_wide() -> None:

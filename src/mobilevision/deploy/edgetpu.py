@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobilevision.deploy.associated import attach
+from mobilevision.deploy.associated import attach, read_card
 from mobilevision.deploy.base import INT8, Array, Precision, through_file
 from mobilevision.deploy.flatbuffer import opened
 from mobilevision.deploy.litert import LITERT, convert, operators
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 TARGET = "EdgeTPU"
 INNER = 3
 """Axes of a map that may be longer than 1: the last ones."""
+
+SCORED = "classify"
+"""The task whose files end in scores, so that another network may be taken whole."""
 
 
 def export(
@@ -42,15 +45,20 @@ def quantize(file: Path, pictures: Array, to: Path, how: Rounding) -> dict[int, 
     Raises:
         ShortfallError: if the accelerator is not known to take all of it.
     """
-    check_operators(operators(file))  # before the calibration, which takes longer
+    task = read_card(file).get("task", SCORED)
+    check_operators(operators(file), task)  # before the calibration, which takes longer
     off = rounded(file, pictures, to, how)
-    check_operators(operators(to))
+    check_operators(operators(to), task)
     check_tensors(to)
     return off
 
 
-def check_operators(names: Sequence[str]) -> None:
+def check_operators(names: Sequence[str], task: str = SCORED) -> None:
     """Refuse operators that are not known to be taken.
+
+    Args:
+        names: of a file's operators.
+        task: what the file is for. Boxes, masks and vectors end in operators that are not taken, behind any network.
 
     Raises:
         ShortfallError: with the operators, and what to use instead.
@@ -60,7 +68,8 @@ def check_operators(names: Sequence[str]) -> None:
     if not left:
         return
     words = [f"{name} (not taken)" if answer == NO else f"{name} (in no list)" for name, answer in left.items()]
-    instead = dict.fromkeys(INSTEAD[word(name)] for name in left if word(name) in INSTEAD)
+    known = [word(name) for name in left if word(name) in INSTEAD] if task == SCORED else []
+    instead = dict.fromkeys(INSTEAD[each] for each in known)
     remedy = f"use {', or '.join(instead)}" if instead else "export to litert, whose files may hold any operator"
     raise ShortfallError(f"the {TARGET} is not known to take {', '.join(words)} of this network; {remedy}")
 

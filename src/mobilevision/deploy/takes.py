@@ -149,7 +149,6 @@ INSTEAD = {
     "matrix product": CONVOLUTIONS_ONLY,
     "softmax": CONVOLUTIONS_ONLY,
     "divide": CONVOLUTIONS_ONLY,
-    "best class": "--mask-size 8, which gives scores",
     "dequantize": "the format edgetpu, in which image and scores are integers too",
 }
 """What to use where an operator is not taken."""
