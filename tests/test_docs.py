@@ -142,6 +142,22 @@ def test_a_result_that_is_there_is_told_and_all_else_is_only_expected(tmp_path: 
     assert "it crashed" in works_where.table("classify", results)
 
 
+def test_in_8_bits_a_cell_tells_of_the_file_that_an_export_writes_by_itself(tmp_path: Path) -> None:
+    import works_where
+
+    plain = {"arch": "emo_1m", "accuracy_file": 0.965, "accuracy_float32": 0.97, "pictures": 418}
+    others = {
+        "run/onnx/mse": plain | {"accuracy_file": 0.9},
+        "run trained with its rounding/onnx": plain | {"accuracy_file": 0.8, "accuracy_rounded_torch": 0.8},
+        "run trained with its rounding/litert": plain | {"accuracy_rounded_torch": 0.97},
+    }
+    (tmp_path / "int8_accuracy.json").write_text(json.dumps({"run/onnx": plain} | others))
+
+    results = works_where.read_results(tmp_path)
+
+    assert {key: told.figure for key, told in results.items()} == {("emo_1m", "onnx", "int8"): "96.5%"}
+
+
 def test_what_tests_have_proven_of_small_networks_stands_for_their_family_and_below_a_benchmark(tmp_path: Path) -> None:
     import works_where
 
