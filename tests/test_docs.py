@@ -81,6 +81,16 @@ def test_every_path_that_a_page_names_is_there() -> None:
         assert not gone, name
 
 
+def test_every_table_that_a_page_names_is_in_its_file() -> None:
+    named = [found for text in PAGES.values() for found in re.findall(r"`([A-Z]+)` (?:of|in) `([a-z_/]+\.py)`", text)]
+    assert named
+    for table, file in named:
+        path = ROOT / file if file.startswith("tests/") else ROOT / "src" / "mobilevision" / file
+        assert re.search(rf"^{table}\b.* = ", path.read_text(encoding="utf-8"), flags=re.MULTILINE), (
+            f"{table} of {file}"
+        )
+
+
 def test_every_page_is_on_the_list() -> None:
     listed = [f"{line}.md" for line in PAGES["index.md"].splitlines() if line]
     assert [page for page in PAGES if not any(fnmatchcase(page, entry) for entry in listed)] == ["index.md"]
