@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -9,10 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+import mobilevision as mv
 from mobilevision import zoo
 from mobilevision.blocks import MobileMQA
 from mobilevision.errors import UsageError
 from mobilevision.network import Network
+from mobilevision.pages.demo.runtime import RUNTIMES
+from mobilevision.tasks.catalog import TASKS
+from mobilevision.train.recipes import RECIPES
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import claims
@@ -20,6 +25,7 @@ from claimed import TRIALS, Claim, MultiHead, Trial, bent, counts, find_trial, p
 from claims_page import NAMED, drawn, page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+INT8, README, SECURITY = DOCS / "int8_accuracy.md", DOCS.parent / "README.md", DOCS.parent / "SECURITY.md"
 CLAIMS = [(trial, claim) for trial in TRIALS for claim in trial.claims]
 
 
@@ -138,6 +144,54 @@ def test_a_page_about_trainings_is_made_of_the_results_beside_it(name: str) -> N
     found = json.loads((DOCS / f"{name}.json").read_text(encoding="utf-8"))
 
     assert (DOCS / f"{name}.md").read_text(encoding="utf-8") == importlib.import_module(name).written(found)
+
+
+def test_every_recipe_is_on_the_page_about_trainings() -> None:
+    text = (DOCS / "training.md").read_text(encoding="utf-8")
+
+    assert [name for name in RECIPES if f"`{name}`" not in text] == []
+
+
+def test_every_name_of_the_face_is_on_the_page_of_names() -> None:
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+
+    assert [name for name in mv.__all__ if not re.search(rf"`{name}`|:: mobilevision\.{name}\n", text)] == []
+
+
+def percent(share: float, digits: int = 1) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+def test_what_is_told_of_8_bits_outside_the_tables_is_in_the_results_beside_the_page() -> None:
+    text, readme = (" ".join(file.read_text(encoding="utf-8").split()) for file in (INT8, README))
+    found = json.loads(INT8.with_suffix(".json").read_text(encoding="utf-8"))
+    litert, onnx = (found[f"hybrid at lr 2e-3/{to}"] for to in ("litert", "onnx"))
+    crops = [found[f"photographs/ImageNet-like photographs, {half}/litert"] for half in ("even", "odd")]
+    count = sum(each["pictures"] for each in crops)
+    sure, alike = (sum(each["pictures"] * each[share] for each in crops) for share in ("sure", "agreement"))
+
+    assert f"right on {percent(litert['accuracy_float32'])} of the test pictures" in text
+    assert f"{percent(litert['accuracy_file'])} (LiteRT) and {percent(onnx['accuracy_file'])} (ONNX)" in text
+    assert f"mirrored: on {percent(1 - sure / count, 0)} of them" in text
+    assert f"LiteRT has {alike:.0f} of the {count}" in text
+    assert f"the same class as float32 on {100 * alike / count:.0f} of 100 crops" in readme
+
+
+def test_the_edgetpu_takes_classifiers_without_attention_alone() -> None:
+    told = json.loads((DOCS / "works_tests.json").read_text(encoding="utf-8"))
+    asked = [each for each in told if each["format"] == "edgetpu"]
+
+    assert {each["task"] for each in asked} == TASKS.keys()
+    assert all(("refused" in each) == (each["attention"] or each["task"] != "classify") for each in asked)
+    taken = {each["family"] for each in asked if "refused" not in each}
+    assert taken == {"mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenetv4", "mnasnet", "semnasnet"}
+
+
+def test_the_browsers_runtimes_are_as_many_packages_and_files_as_the_page_on_security_says() -> None:
+    packages = [package for runtime in RUNTIMES.values() for package in runtime.packages]
+
+    assert (len(packages), sum(len(package.files) for package in packages)) == (3, 6)
+    assert re.search(r"three npm packages.*six files", SECURITY.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 def test_the_page_in_the_documentation_is_made_of_the_results_beside_it() -> None:
