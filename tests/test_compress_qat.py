@@ -43,6 +43,7 @@ from test_deploy_prepare import HYBRIDS, NAMES
 from tiny_training import RECIPE as QUICK
 from tiny_training import fresh
 
+Said = pytest.CaptureFixture[str]
 SHORT = replace(RECIPE, epochs=2, least_steps=0, batch=8)
 
 
@@ -252,8 +253,41 @@ def test_a_map_that_was_not_trained_keeps_what_the_pictures_tell() -> None:
     assert told(run_, Rounding(minmax, trained=[(mark, (-9.0, 9.0))])) == {"map": (-9.0, 9.0)}
 
 
-def test_the_command_trains_a_run_on_and_resumes_it(start: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_trains_a_run_on_and_resumes_it(start: Run, capsys: Said) -> None:
     for words in (["--qat", str(start.folder), "--epochs", "1"], ["--resume", f"{start.folder}-int8"]):
         assert command(["train", *words, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["recipe"] == "rounding"
     assert Run.open(f"{start.folder}-int8").read("recipe")["epochs"] == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["DATA"], ["--arch", "emo_1m"], ["--task", "embed"], ["--weights", "x"], ["--seed", "1"], ["--loss", "ce"]),
+        *(["--precision", "16"], ["--find-lr"], ["--cache"], ["--distilled", "x"], ["--teacher", "emo_1m"]),
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_training_a_run_on_would_not_heed_is_refused(words: list[str], capsys: Said) -> None:
+    assert command(["train", *words, "--qat", "nowhere", "--json"]) == 2
+    told = json.loads(capsys.readouterr().out)["error"]
+    assert told.startswith("--qat trains a run on")
+    assert f"so {words[0]} would not be heeded; leave it out" in told
+
+
+@pytest.mark.parametrize("words", [["DATA"], ["--precision", "16"], ["--set", "lr=1"]], ids=lambda words: words[0])
+def test_what_a_rounded_run_that_goes_on_would_not_heed_is_refused(
+    words: list[str], tmp_path: Path, capsys: Said
+) -> None:
+    Run(tmp_path).write("rounding", {})
+    assert command(["train", *words, "--resume", str(tmp_path), "--json"]) == 2
+    assert f"so {words[0]} would not be heeded; leave it out" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_the_command_stops_in_time_goes_on_and_grows_longer(start: Run, tmp_path: Path, capsys: Said) -> None:
+    asked = ["--qat", str(start.folder), "--epochs", "1", "--batch", "8", "--minutes", "1e-9"]
+    assert command(["train", *asked, "--out", str(tmp_path), "--workers", "0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"] is None
+    with pytest.warns(UserWarning, match="the schedule has 2 epochs instead of 1"):
+        assert command(["train", "--resume", str(tmp_path), "--epochs", "2", "--workers", "0", "--json"]) == 0
+    assert [line["epoch"] for line in Run.open(tmp_path).history()] == [1, 2]

@@ -30,16 +30,24 @@ def given(context: typer.Context) -> list[str]:
     return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
-def refuse_unheeded(context: typer.Context, heeded: Sequence[str]) -> None:
-    """Refuse what something that goes on as it was begun would not heed.
+def refuse_unheeded(
+    context: typer.Context, heeded: Sequence[str], *, why: str = "--resume goes on as it was begun"
+) -> None:
+    """Refuse what a verb would not heed beside an option that decides the rest, such as --resume.
+
+    Args:
+        context: what was asked.
+        heeded: the parameters that may stand there, by their names in Python.
+        why: what decides the rest, as the start of a sentence.
 
     Raises:
-        UsageError: with the first such option.
+        UsageError: with the first that may not.
     """
-    for name in given(context):
-        if name not in heeded:
-            option = {"changes": "set", "against_random": "random"}.get(name, name.replace("_", "-"))
-            raise UsageError(f"--resume goes on as it was begun, so --{option} would not be heeded; leave it out")
+    asked = given(context)
+    for each in context.command.params:
+        if each.name in asked and each.name not in heeded:
+            word = each.opts[0] if each.opts[0].startswith("-") else each.opts[0].upper()  # an option, or DATA
+            raise UsageError(f"{why}, so {word} would not be heeded; leave it out")
 
 
 def resumable(verb: Callable[..., Answer]) -> Callable[..., Answer]:

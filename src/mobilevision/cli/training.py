@@ -42,6 +42,12 @@ if TYPE_CHECKING:
 GOING_ON = ("data", "resume", "epochs", "device", "precision", "workers", "minutes", "log", "json")
 """What may stand beside --resume; the rest is as the run was begun."""
 
+ROUNDED_ON = ("resume", "epochs", "device", "workers", "minutes", "log", "json")
+"""The same for a run with int8's rounding inside, whose data are those of the run it started from."""
+
+ROUNDING = ("qat", "out", "recipe", "epochs", "batch", "changes", "device", "workers", "minutes", "log", "json")
+"""What may stand beside --qat; the rest is as the run was trained."""
+
 
 def train(
     context: typer.Context,
@@ -85,15 +91,27 @@ def train(
     from mobilevision.build import summary
     from mobilevision.build import train as go
     from mobilevision.compress.feeding import Feeding
+    from mobilevision.deploy.rounded import is_rounded
     from mobilevision.jobs.telling import leads
     from mobilevision.train.position import Habits
 
     habits = Habits(minutes=minutes, log=words(log))
     if resume is not None:
-        refuse_unheeded(context, GOING_ON)
+        refuse_unheeded(context, ROUNDED_ON if is_rounded(resume) else GOING_ON)
         run = _resumed(resume, data, epochs=epochs, device=device, precision=precision, workers=workers, habits=habits)
     elif qat is not None:
-        run = _rounded(qat, out, recipe, changes, epochs=epochs, batch=batch, device=device, workers=workers)
+        refuse_unheeded(context, ROUNDING, why="--qat trains a run on with its network, task, data and seed")
+        run = _rounded(
+            qat,
+            out,
+            recipe,
+            changes,
+            epochs=epochs,
+            batch=batch,
+            device=device,
+            workers=workers,
+            habits=habits,
+        )
     elif data is None:
         raise UsageError("there is no DATA to train on; give it, --resume RUN or --qat RUN")
     elif find_lr:
@@ -149,7 +167,7 @@ def _resumed(
     from mobilevision.train.loop import resume
 
     if is_rounded(folder):
-        return resume_rounded(folder, device=device, workers=workers)
+        return resume_rounded(folder, epochs=epochs, device=device, workers=workers, habits=habits)
     return resume(
         folder,
         data,
@@ -172,13 +190,15 @@ def _rounded(
     batch: str | None,
     device: str,
     workers: int | None,
+    habits: "Habits",
 ) -> "Run":
     """A run trained on with its rounding inside."""
     from mobilevision.compress.qat import RECIPE, qat
     from mobilevision.train.recipes import find_recipe
 
     numbers = changed(find_recipe(recipe) if recipe else RECIPE, changes, epochs=epochs, batch=batch)
-    return qat(run, to=out or run.with_name(f"{run.name}-int8"), recipe=numbers, device=device, workers=workers)
+    to = out or run.with_name(f"{run.name}-int8")
+    return qat(run, to=to, recipe=numbers, device=device, workers=workers, habits=habits)
 
 
 def _tried(

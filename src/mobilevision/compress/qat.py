@@ -22,9 +22,10 @@ from mobilevision.run import Run
 from mobilevision.tasks.catalog import read_task
 from mobilevision.tasks.classify import Classify
 from mobilevision.train.loop import fit
+from mobilevision.train.position import Habits
 from mobilevision.train.recipe import Recipe
 from mobilevision.train.recipes import finetune
-from mobilevision.train.resume import has_checkpoint
+from mobilevision.train.resume import has_checkpoint, lengthened
 
 RECIPE = replace(
     finetune,
@@ -52,6 +53,7 @@ def qat(
     ranges: str = "mse",
     device: str = "auto",
     workers: int | None = None,
+    habits: Habits | None = None,
 ) -> Run:
     """Train a run's network on with its rounding inside, into a run of its own that `export` writes in 8 bits.
 
@@ -67,6 +69,7 @@ def qat(
         ranges: how they tell them: "mse", "percentile" or "minmax".
         device: "auto", "cpu", "cuda" or "mps".
         workers: as for `fit`.
+        habits: as for `fit`.
 
     Raises:
         UsageError: if the run is not there, tells no classes or has its rounding inside already, or `to` holds another
@@ -100,26 +103,42 @@ def qat(
         device=device,
         precision="32",
         workers=workers,
+        habits=habits,
     )
 
 
-def resume(folder: str | Path, *, device: str = "auto", workers: int | None = None) -> Run:
+def resume(
+    folder: str | Path,
+    *,
+    epochs: int | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    habits: Habits | None = None,
+) -> Run:
     """Go on with such a training as it was begun; one that has ended is left as it is.
 
+    Args:
+        folder: of the run.
+        epochs: a longer schedule, or a shorter one that is not over yet; None keeps it.
+        device: as for `fit`.
+        workers: as for `fit`.
+        habits: as for `fit`.
+
     Raises:
-        UsageError: if the run it started from is gone or is another by now.
+        UsageError: if the run it started from is gone or is another by now, or `epochs` are over already.
         InputError: if it holds no run, or no checkpoint in it is whole.
     """
     run = Run.open(folder)
-    facts = run.read(ROUNDING)
+    facts, recipe = run.read(ROUNDING), Recipe.read(run.read("recipe"))
     return qat(
         facts["start"],
         to=folder,
-        recipe=Recipe.read(run.read("recipe")),
+        recipe=recipe if epochs is None else lengthened(run, recipe, epochs),
         calibrate=facts["calibrate"],
         ranges=facts["ranges"],
         device=device,
         workers=workers,
+        habits=habits,
     )
 
 
