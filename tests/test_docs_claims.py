@@ -16,11 +16,13 @@ from mobilevision.blocks import MobileMQA
 from mobilevision.errors import UsageError
 from mobilevision.network import Network
 from mobilevision.pages.demo.runtime import RUNTIMES
+from mobilevision.pages.devices import DEVICES, Device, Fit
 from mobilevision.tasks.catalog import TASKS
 from mobilevision.train.recipes import RECIPES
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import claims
+import roofline
 from claimed import TRIALS, Claim, MultiHead, Trial, bent, counts, find_trial, pair
 from claims_page import NAMED, drawn, page
 
@@ -199,3 +201,24 @@ def test_the_page_in_the_documentation_is_made_of_the_results_beside_it() -> Non
 
     assert (DOCS / "claims.md").read_text(encoding="utf-8") == page(found)
     assert (DOCS / "claims.svg").read_text(encoding="utf-8") == drawn(found) + "\n"
+
+
+def test_the_table_of_phones_is_made_of_the_results_beside_it() -> None:
+    facts = json.loads((DOCS / "roofline.json").read_text(encoding="utf-8"))
+    found = [Fit(**(each | {"device": Device(*each["device"])})) for each in facts]
+    head = [f"| {' | '.join(roofline.COLUMNS)} |", "|---" * len(roofline.COLUMNS) + "|"]
+
+    assert tuple(fit.device for fit in found) == DEVICES
+    assert "\n".join([*head, *map(roofline.line, found)]) in (DOCS / "roofline.md").read_text(encoding="utf-8")
+
+
+def test_what_is_said_of_the_phones_is_what_the_table_holds() -> None:
+    text = " ".join((DOCS / "roofline.md").read_text(encoding="utf-8").split())
+    facts = {each["device"][0]: each for each in json.loads((DOCS / "roofline.json").read_text(encoding="utf-8"))}
+    pixel, galaxy = facts["Pixel 6 CPU"], facts["Galaxy S23 CPU"]
+    accelerators = [facts[name] for name in ("Pixel 8 EdgeTPU", "Pixel 4 Hexagon")]
+
+    assert f"puts at {pixel['device'][1]} and {galaxy['device'][1]}" in text
+    assert f"the times alone find {pixel['times_ridge']:.0f} and {galaxy['times_ridge']:.0f}" in text
+    assert f"below the paper's {accelerators[0]['device'][1]} and {accelerators[1]['device'][1]}" in text
+    assert all(each["ridge"] < each["times_ridge"] < each["device"][1] / 2 for each in accelerators)

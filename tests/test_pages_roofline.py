@@ -1,6 +1,7 @@
 """Fronts, the sweep of ridge points, and published latencies against the roofline."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from mobilevision.blocks import Conv, Separable
 from mobilevision.cli.app import run
 from mobilevision.cost import walk
 from mobilevision.errors import UsageError
-from mobilevision.pages.devices import fits
+from mobilevision.pages.devices import DEVICES, NETWORKS, fits
 from mobilevision.pages.pareto import Axis, Point, beaten_by, front, scatter
 from mobilevision.pages.roofline import Candidate, candidate, drawn, page, sweep
 from mobilevision.pages.svg import written
@@ -96,6 +97,46 @@ def test_a_run_whose_operators_were_timed_brings_the_roofline_of_its_machine(tmp
 
     assert run(["roofline", *names, "--to", str(tmp_path / "page.html")]) == 0
     assert "The machine's roofline for mobilenetv2_100_fp32.tflite" in (tmp_path / "page.html").read_text("utf-8")
+
+
+# arXiv:2404.10518, table 6: width and side, then ms on Pixel 6's CPU, Pixel 8's EdgeTPU, iPhone 13's Neural Engine,
+# Pixel 4's Hexagon, Pixel 7's GPU, and Galaxy S23's CPU and GPU; None where a network failed or none is given
+TABLE_6 = {
+    ("mobilenetv2", 0.5, 224): (2.4, 0.7, 0.5, 2.9, 8.3, 1.8, 1.9),
+    ("mobilenetv3_large", 0.5, 224): (2.4, 0.8, 0.45, 3.5, 9.9, 2.0, 2.1),
+    ("mobilenetv2", 1.0, 224): (5.0, 0.7, 0.7, 3.9, 13.6, 4.1, 2.5),
+    ("mobilenetv4_conv_small", None, 224): (2.4, 0.7, 0.6, 2.4, 8.4, 1.8, 2.0),
+    ("mobilenetv1", 1.0, 224): (6.1, 0.8, 0.7, 3.2, 13.0, 4.6, 2.1),
+    ("mobilenetv2", 1.5, 224): (9.3, 0.9, 1.0, 5.6, 16.4, 7.3, 3.3),
+    ("mobilenetv2", 2.0, 224): (13.9, 1.1, 1.5, 6.9, 19.1, 10.6, 4.2),
+    ("mobilenetv4_conv_medium", None, 256): (11.4, 1.1, 1.1, 7.3, 18.1, 8.6, 4.1),
+    ("mobilenetv4_hybrid_medium", None, 256): (14.3, 1.5, None, None, 17.9, 10.8, 5.9),
+    ("mobilenetv4_conv_large", None, 384): (59.9, 2.4, 3.0, 20.8, 37.6, 43.0, 13.2),
+    ("mobilenetv4_hybrid_large", None, 384): (87.6, 3.8, None, None, 61.3, 61.8, 18.1),
+}
+
+# arXiv:2404.10518, table 16: ridge point in multiply-accumulates a byte, rank correlation of the roofline, and of
+# multiply-accumulates alone
+TABLE_16 = {
+    "Pixel 6 CPU": (31.2, 0.973, 0.962),
+    "Galaxy S23 CPU": (39.7, 0.962, 0.940),
+    "Pixel 4 Hexagon": (347.3, 0.962, 0.758),
+    "Pixel 8 EdgeTPU": (433.8, 0.973, 0.857),
+}
+
+
+def test_phones_have_the_latencies_of_table_6() -> None:
+    held = {(name, width, size): ms for name, width, size, ms in NETWORKS}
+
+    assert {key: tuple(None if math.isnan(one) else one for one in ms) for key, ms in held.items()} == TABLE_6
+    assert [device.name for device in DEVICES] == [
+        *("Pixel 6 CPU", "Pixel 8 EdgeTPU", "iPhone 13 Neural Engine", "Pixel 4 Hexagon", "Pixel 7 GPU"),
+        *("Galaxy S23 CPU", "Galaxy S23 GPU"),
+    ]
+
+
+def test_phones_have_the_ridges_and_rank_correlations_of_table_16() -> None:
+    assert {name: tuple(told) for name, *told in DEVICES if told != [None] * 3} == TABLE_16
 
 
 def test_the_roofline_ranks_accelerators_better_than_arithmetic_does() -> None:
