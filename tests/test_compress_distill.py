@@ -18,10 +18,11 @@ from mobilevision.cli.app import run as command
 from mobilevision.compress.distill import Distill, MatchMaps, MatchVectors, attention, divergence, last_map
 from mobilevision.compress.feeding import Feeding
 from mobilevision.compress.mixture import MixedOrder, Replayed, open_replicas, read_soft
-from mobilevision.compress.replicas import FORMS, find_form, prepare, relevant
+from mobilevision.compress.replicas import FORMS, RELEVANT, find_form, prepare, relevant
 from mobilevision.compress.teacher import Teacher, matched, open_teacher
 from mobilevision.data import Augment, Preprocessing, open_picture, read_data
 from mobilevision.data.dataset import Data
+from mobilevision.data.policies import RandAugment
 from mobilevision.deploy import export
 from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.models import create_model
@@ -230,6 +231,15 @@ def test_replicas_are_the_same_each_time_and_differ_from_view_to_view(
     assert shards[0] == shards[1]
     (replicas,) = open_replicas(str(tmp_path / "one"), CLASSES)
     assert len({open_picture(sample.file).tobytes() for sample in replicas.album}) == len(replicas.album)
+
+
+def test_the_sets_are_varied_as_the_paper_says() -> None:
+    table = {"D1": (9, False, True), "D2": (0, True, True), "D3": (5, False, False)}  # arXiv:2404.10518, appendix H
+    assert {name: (form.magnitude, form.mixed, form.labelled) for name, form in FORMS.items()} == table
+    for form in FORMS.values():
+        operations = [step for step in form.transform(24).transforms if isinstance(step, RandAugment)]
+        assert len(operations) == (2 if form.magnitude else 0)
+    assert RELEVANT == 0.3
 
 
 def test_other_pictures_are_chosen_by_what_the_teacher_is_sure_of(teacher: Teacher, tmp_path: Path) -> None:

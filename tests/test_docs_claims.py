@@ -81,6 +81,48 @@ def test_spatial_reduction_takes_three_quarters_of_the_attention_products() -> N
     assert round(share, 3) == 0.917
 
 
+FIGURES = {  # claim -> what its paper says, with its unit: in words, in figures, and as a share of the time
+    "V1: separable convolutions": (["8 to 9 times"], ["4866 M", "569 M"], ()),
+    "V2: linear bottleneck": ([], [], ()),
+    "V3: cheaper last stage": (["30 M", "11 %"], ["-7 ms", "-30 M"], (1 - 0.11,)),
+    "V3: cheaper stem": (["10 M"], ["-2 ms", "-10 M"], ()),
+    "V3: detection against V2": (["25 %"], ["162 ms", "0.80 B", "119 ms", "0.51 B"], (119 / 162,)),
+    "V3: reduced tail": ([], ["137 ms", "0.62 B", "119 ms", "0.51 B"], (119 / 137,)),
+    "V4: ExtraDW against IB": ([], [], ()),
+    "V4: ConvNext against IB": ([], [], ()),
+    "V4: FFN against IB": ([], [], ()),
+    "V4: Mobile MQA against multi-head": (
+        ["39 %", "28.6 %", "25.5 %"],
+        ["-39.0 %", "-84.2 %", "-41.1 %"],
+        (1 - 0.39,),
+    ),
+    "V4: spatial reduction": (["20 %"], ["15.8 ms", "1.285 G", "12.8 ms", "1.245 G", "-0.06 points"], (12.8 / 15.8,)),
+}
+
+
+def test_every_claim_has_the_figures_of_its_paper() -> None:
+    figure = re.compile(r"-?[\d.]+(?: to [\d.]+)? (?:ms|%|[MBG]|points|times)(?!\w)")
+
+    told = {claim.name: (claim.says, claim.published, claim.share) for _, claim in CLAIMS}
+
+    assert {
+        name: (figure.findall(says), figure.findall(published), pytest.approx(share))
+        for name, (says, published, share) in told.items()
+    } == FIGURES
+
+
+def test_what_attention_is_claimed_to_cost_follows_from_table_2() -> None:
+    # arXiv:2404.10518: G MACs, M parameters, ms on Pixel 8's and 7's EdgeTPU and on Galaxy S23's GPU
+    plain, own, shared = (
+        np.array(row)
+        for row in ((6.0, 30.9, 2.35, 4.31, 13.15), (6.7, 36.0, 2.76, 9.69, 16.46), (6.5, 34.7, 2.60, 5.16, 15.10))
+    )
+
+    less = 100 * (own - shared) / (own - plain)
+
+    assert less.round(1).tolist() == [28.6, 25.5, 39.0, 84.2, 41.1]
+
+
 def test_every_claim_names_networks_of_its_trial_and_its_paper() -> None:
     for trial, claim in CLAIMS:
         assert {claim.new, claim.old, claim.above} <= {*trial.networks, ""}

@@ -1,6 +1,7 @@
 """Vectors: what they learn by and are measured by, which classes are kept from training, and what finds them again."""
 
 import json
+import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from mobilevision.run import Run
 from mobilevision.tasks.classify import Classify
 from mobilevision.tasks.embed import Embed, Vector
 from mobilevision.tasks.index import Index
-from mobilevision.tasks.margins import MARGINS, ArcFace, NormalizedSoftmax, Triplet, margin_facts, read_margin
+from mobilevision.tasks.margins import MARGINS, ArcFace, CosFace, NormalizedSoftmax, Triplet, margin_facts, read_margin
 from mobilevision.tasks.retrieval import nearest, retrieval, verification
 from mobilevision.train.loop import fit, resume
 from mobilevision.train.recipes import embed_small
@@ -274,6 +275,16 @@ def test_each_loss_falls_as_vectors_part(name: str) -> None:
     after = retrieval(F.normalize(free.detach()), classes)
     assert after["map"] > before["map"] + 0.2
     assert [center.shape for center in holder.criterion.parameters()] == ([] if name == "triplet" else [(8, 3)])
+
+
+def test_the_papers_numbers_are_those_that_are_told() -> None:
+    from pytorch_metric_learning import losses
+
+    arc, cos = losses.ArcFaceLoss(3, 4), losses.CosFaceLoss(3, 4)  # as in the papers
+    assert (arc.scale, cos.scale, math.degrees(arc.margin)) == (64, 64, pytest.approx(28.6))
+    assert f"the paper has {28.6} ({round(math.radians(28.6), 2)} radians)" in str(ArcFace.__doc__)
+    assert all("the paper has 64" in str(kind.__doc__) for kind in (ArcFace, CosFace))
+    assert (CosFace().margin, 1 / NormalizedSoftmax().scale, Triplet().margin) == (cos.margin, 0.05, 0.2)
 
 
 def test_a_loss_is_facts_and_unknown_ones_are_refused() -> None:

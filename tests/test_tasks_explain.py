@@ -14,7 +14,7 @@ from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import InputError
 from mobilevision.models import create_model
 from mobilevision.network import Network
-from mobilevision.tasks.calibration import SHARPEST, Scored, calibration, sureness, temperature
+from mobilevision.tasks.calibration import BINS, SHARPEST, Scored, calibration, sureness, temperature
 from mobilevision.tasks.classify import Classify
 from mobilevision.tasks.grad_cam import grad_cam, mistakes
 from mobilevision.tasks.robustness import DAMAGES, FORMS, STRENGTHS, Spoiled, robustness
@@ -117,6 +117,12 @@ def test_the_bins_add_up_to_the_calibration_error() -> None:
     by_hand = sum(bin_["count"] * abs(bin_["sure"] - bin_["right"]) for bin_ in found["bins"]) / 4000
     assert found["ece"] == pytest.approx(by_hand, abs=1e-5)
     assert all(bin_["low"] <= bin_["sure"] <= bin_["high"] for bin_ in found["bins"])
+
+
+def test_a_reliability_diagram_has_the_papers_15_bins() -> None:
+    bins = sureness(TASK, wavering(1.0))["bins"]
+    assert BINS == 15  # arXiv:1706.04599, section 5
+    assert all(bin_["high"] - bin_["low"] == pytest.approx(1 / 15) for bin_ in bins)
 
 
 def test_every_label_of_several_is_a_decision_of_its_own() -> None:

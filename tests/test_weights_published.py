@@ -93,6 +93,15 @@ def test_torchvisions_detector_and_segmenters_are_there() -> None:
         assert params(zoo.arch(name), one.classes) == weight.meta["num_params"]
 
 
+def test_emos_weights_score_what_their_authors_found() -> None:
+    # top-1 of arXiv:2301.01146, table 4, and top-5 of the authors' logs, in percent
+    scores = {"1m": (71.498, 90.368), "2m": (75.134, 92.184), "5m": (78.422, 93.970), "6m": (78.988, 94.162)}
+
+    emos = [one for one in published() if one.naming is EMO]
+
+    assert {one.arch: (one.top1, one.top5) for one in emos} == {f"emo_{size}": told for size, told in scores.items()}
+
+
 def test_tensorflows_weights_set_their_padding_and_epsilon() -> None:
     arch = find("mobilenetv3_large_100", "in1k").fitted(zoo.arch("mobilenetv3_large_100"))
     assert (arch.padding, arch.eps) == ("same", 1e-3)
