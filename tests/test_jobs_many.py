@@ -9,8 +9,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -126,6 +129,33 @@ def test_an_address_that_nobody_answers_is_told_at_once() -> None:
 def test_an_address_that_is_none_is_told() -> None:
     with pytest.raises(MissingError, match="'here:there' is not the address"):
         Cluster("here:there")
+
+
+class OneHand:
+    """As much of Ray as a cluster with one core has, which does the first job only when it is waited for."""
+
+    exceptions = SimpleNamespace(RayError=ConnectionError)
+
+    def init(self, **how: Any) -> None:
+        pass
+
+    def remote(self, **how: Any) -> Callable[[Callable[..., Any]], Any]:
+        return lambda job: SimpleNamespace(remote=partial(partial, job))
+
+    def wait(self, pending: list[Any]) -> tuple[list[Any], list[Any]]:
+        return pending[:1], pending[1:]
+
+    def get(self, pending: Any) -> Any:
+        return pending()
+
+
+def test_waiting_for_a_core_is_no_time_of_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", OneHand())
+    began = time.perf_counter()
+    found = list(Cluster().run(f"{HERE}:double", [{"number": n} for n in range(3)], seconds=60))
+
+    assert [each.result for each in found] == [0, 2, 4]
+    assert 0 < sum(each.wall_seconds for each in found) <= time.perf_counter() - began
 
 
 @pytest.fixture

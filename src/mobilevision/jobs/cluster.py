@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from mobilevision.errors import MissingError, MobilevisionError, missing_extra
 from mobilevision.jobs.many import ATTEMPTS, Done
@@ -17,12 +17,27 @@ PATIENCE = 5.0
 """Seconds that a cluster has to answer."""
 
 
+class Attempt(NamedTuple):
+    """What came of one attempt at a job.
+
+    Attributes:
+        result: what the function gave; None if it failed.
+        failure: why it failed; "" if it did not.
+        wall_seconds: that it took on its worker, without the time that it waited for one.
+        cpu_seconds: processor seconds; of one that failed none are known.
+    """
+
+    result: Any
+    failure: str
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
 class Cluster:
     """A Ray cluster that is running; mobilevision must be installed on its machines, and the data be at the same path.
 
     Args:
-        address: "auto" for the cluster that this machine belongs to, or "host:port" of its head.
-        cpus: cores that one job takes.
+        address: "auto" for the cluster that this machine belongs to, or "host:port" of its head; a job takes one core.
 
     Raises:
         MissingError: if Ray is not installed, or nobody answers at the address.
@@ -30,7 +45,7 @@ class Cluster:
 
     elsewhere = True
 
-    def __init__(self, address: str = "auto", *, cpus: float = 1) -> None:
+    def __init__(self, address: str = "auto") -> None:
         try:
             import ray
         except ImportError:
@@ -42,46 +57,46 @@ class Cluster:
         except (ConnectionError, RuntimeError) as error:
             raise MissingError(_nobody(address, error)) from error
         self._ray = ray
-        self._job: Any = ray.remote(num_cpus=cpus, max_retries=0)(attempt)
+        self._job: Any = ray.remote(num_cpus=1, max_retries=0)(attempt)
 
     def run(self, target: str, payloads: Sequence[dict[str, Any]], *, seconds: float) -> Iterator[Done]:
         """Call a function once for each payload; every call as it ends, in any order.
 
         A worker that dies takes one attempt of its job with it; Ray gives the next to another.
         """
-        began, tries = time.perf_counter(), [1] * len(payloads)
+        tries, spent = [1] * len(payloads), [0.0] * len(payloads)
         pending = {self._job.remote(target, payload, seconds): index for index, payload in enumerate(payloads)}
         while pending:
             ended, _ = self._ray.wait(list(pending))
             for each in ended:
                 index = pending.pop(each)
-                result, failure, cpu = self._outcome(each)
+                result, failure, wall, cpu = self._outcome(each)
+                spent[index] += wall
                 if failure and tries[index] < ATTEMPTS:
                     tries[index] += 1
                     pending[self._job.remote(target, payloads[index], seconds)] = index
                 else:
-                    yield Done(index, result, failure, tries[index], time.perf_counter() - began, cpu)
+                    yield Done(index, result, failure, tries[index], spent[index], cpu)
 
     def close(self) -> None:
         """Leave the cluster, which goes on running."""
         self._ray.shutdown()
 
-    def _outcome(self, job: Any) -> tuple[Any, str, float]:
-        """What an attempt gave, why it failed, and the processor seconds it took."""
+    def _outcome(self, job: Any) -> Attempt:
         try:
-            result, failure, cpu = self._ray.get(job)
+            return Attempt(*self._ray.get(job))
         except self._ray.exceptions.RayError as error:
-            return None, f"its worker died: {str(error).strip().splitlines()[0]}", 0.0
-        return result, failure, cpu
+            return Attempt(None, f"its worker died: {str(error).strip().splitlines()[0]}")
 
 
-def attempt(target: str, payload: dict[str, Any], seconds: float) -> tuple[Any, str, float]:
-    """The worker's side: one attempt, in a process of its own; what it gave, why it failed, processor seconds."""
+def attempt(target: str, payload: dict[str, Any], seconds: float) -> Attempt:
+    """The worker's side: one attempt, in a process of its own."""
+    began = time.perf_counter()
     try:
         result, cpu = call_timed(target, payload, seconds=seconds)
     except MobilevisionError as error:
-        return None, str(error), 0.0
-    return result, "", cpu
+        return Attempt(None, str(error), time.perf_counter() - began)
+    return Attempt(result, "", time.perf_counter() - began, cpu)
 
 
 def _knock(address: str) -> None:

@@ -23,7 +23,7 @@ class Done(NamedTuple):
         result: what the function gave; None if it failed.
         failure: why it failed the last time; "" if it did not.
         attempts: how often it was tried.
-        wall_seconds: from its start to its end, all attempts together.
+        wall_seconds: from its start to its end, all attempts together; of one whose worker died none are known.
         cpu_seconds: processor seconds of the attempt that ended well; of one that failed none are known.
     """
 
