@@ -45,7 +45,7 @@ def run_trials(
         session = begun(found, brief, setting=setting, training=recipe)
         evaluator = Evaluator(setting.folder, exam, workers=workers, bill=session.bill, say=setting.say)
         if brief.method == "nsga2":
-            facts = search_front(session, evaluator)
+            facts = search_front(session, evaluator, minutes=minutes)
         else:
             facts = search(session, evaluator, minutes=minutes)
         if brief.method != "random":

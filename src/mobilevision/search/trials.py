@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from mobilevision.architecture import Arch
 from mobilevision.errors import MobilevisionError, UsageError
@@ -20,6 +21,8 @@ NEAR = 0.05
 """Random search draws networks that cost at most the target and at most this share less, as TuNAS's baseline does."""
 FAR = 0.25
 """What multiply-accumulates alone say a network's time is may be off by this share."""
+
+Tried = TypeVar("Tried")
 
 
 class Judge:
@@ -130,11 +133,9 @@ def search(
         MobilevisionError: if no candidate could be trained.
     """
     judge = Judge(session, evaluator, measures=session.brief.method in MEASURING)
-    began, trials = time.perf_counter(), []
-    for trial in METHODS[session.brief.method](session, judge):
+    trials = []
+    for trial in _in_time(METHODS[session.brief.method](session, judge), minutes):
         trials.append(trial)
-        if minutes is not None and time.perf_counter() - began > 60 * minutes:
-            break
         if seconds is not None and judge.seconds >= seconds * session.brief.numbers["together"]:
             break
     alive = [trial for trial in trials if not judge.tried[trial.arch.digest]["failure"]]
@@ -150,21 +151,31 @@ def search(
     )
 
 
-def search_front(session: Session, evaluator: Evaluator) -> dict[str, Any]:
-    """Run NSGA-II to its end and write the front; the network found is the front's most rewarded one."""
+def search_front(session: Session, evaluator: Evaluator, *, minutes: float | None = None) -> dict[str, Any]:
+    """Run NSGA-II to its end and write the front; the network found is the front's most rewarded one.
+
+    Args:
+        session: the search.
+        evaluator: judges candidates.
+        minutes: end after the generation that comes to so long; None ends after all.
+
+    Raises:
+        UsageError: if there are too few trials for a front.
+        MobilevisionError: if no candidate could be trained.
+    """
     judge, numbers = Judge(session, evaluator), session.brief.numbers
     if numbers["trials"] < 2:
         raise UsageError(f"{numbers['trials']} trials make no front; give at least 2")
-    points = list(
-        nsga2(
-            session.space,
-            judge.values,
-            costs=len(session.targets),
-            trials=numbers["trials"],
-            seed=session.brief.seed,
-            population=max(2, min(32, numbers["trials"] // 4)),
-        )
+    population = max(2, min(32, numbers["trials"] // 4))
+    tried = nsga2(
+        session.space,
+        judge.values,
+        costs=len(session.targets),
+        trials=numbers["trials"],
+        seed=session.brief.seed,
+        population=population,
     )
+    points = list(_in_time(tried, minutes, together=population))
     found = front([point for point in points if not judge.tried[point.arch.digest]["failure"]])
     if not found:
         raise MobilevisionError(f"none of {len(points)} candidates could be trained; {evaluator.path} tells why")
@@ -178,6 +189,15 @@ def search_front(session: Session, evaluator: Evaluator) -> dict[str, Any]:
         liked=liked_by_trials(trials, session.space, best.choices),
         **_told(judge, [point.arch for point in points], best.arch),
     )
+
+
+def _in_time(tried: Iterator[Tried], minutes: float | None, *, together: int = 1) -> Iterator[Tried]:
+    """What comes until the time is over; so many that were judged together come all or not at all."""
+    end = math.inf if minutes is None else time.perf_counter() + 60 * minutes
+    for number, each in enumerate(tried, start=1):
+        yield each
+        if number % together == 0 and time.perf_counter() > end:
+            return
 
 
 def _told(judge: Judge, archs: Sequence[Arch], best: Arch) -> dict[str, Any]:
