@@ -111,6 +111,12 @@ def test_a_search_that_is_refused_leaves_nothing(tmp_path: Path, capsys: Said) -
     assert {file.name for file in (tmp_path / "found").iterdir()} <= {".lock", "bill.jsonl"}
 
 
+def test_a_search_that_lacks_something_leaves_no_command_to_go_on_with(tmp_path: Path, capsys: Said) -> None:
+    words = ["search", "random", "sample:digits", "--out", str(tmp_path), "--target-macs", "3e6", *TINY]
+    code, _ = asked(capsys, *words, "--ray", "nobody:none")
+    assert (code, list(tmp_path.iterdir())) == (4, [])
+
+
 def test_a_search_from_python_leaves_a_network_and_a_page(tmp_path: Path) -> None:
     search = partial(mv.search_tunas, SMALL, "sample:digits", steps=10, to=tmp_path / "found", against_random=False)
     found = search(targets={"macs": 3e6})

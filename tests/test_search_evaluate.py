@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +246,15 @@ def test_a_target_that_was_refused_leaves_the_folder_to_a_better_one(tmp_path: P
         begun(tmp_path, brief("random", targets={"macs": 1000.0})).check()
 
 
+def test_a_runtime_that_was_mistyped_leaves_the_folder_to_the_right_one(tmp_path: Path) -> None:
+    asked = brief("random", targets={"macs": target(), "ms": 1.0})
+    with pytest.raises(UsageError, match="litrt"):
+        begun(tmp_path, replace(asked, runtime="litrt"))
+    with pytest.raises(UsageError, match="there is no cost 'joules'"):
+        begun(tmp_path, replace(asked, targets={"joules": 1.0}))
+    begun(tmp_path, brief("random")).check()
+
+
 def test_the_cheapest_network_is_found_where_costs_are_sums() -> None:
     choices, least = cheapest(space(), COUNT)
 
@@ -309,6 +318,13 @@ def test_minutes_end_a_search(tmp_path: Path) -> None:
     facts = search(session, judged(session, Desk()), minutes=0)
 
     assert facts["trials"] == 1
+
+
+def test_minutes_end_a_front_with_a_whole_generation(tmp_path: Path) -> None:
+    session = begun(tmp_path, brief("nsga2", trials=24))
+    facts = search_front(session, judged(session, Desk()), minutes=0)
+
+    assert facts["trials"] == 6
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import typer
 
 from mobilevision.cli.answer import Answer
 from mobilevision.cli.signed import signed
-from mobilevision.errors import InputError, UsageError
+from mobilevision.errors import InputError, MissingError, UsageError
 from mobilevision.files import write_json
 
 ASKED = "asked.json"
@@ -84,7 +84,7 @@ def remembered(folder: Path, asked: dict[str, Any]) -> Iterator[None]:
         write_json(file, {name: str(value) if isinstance(value, Path) else value for name, value in asked.items()})
     try:
         yield
-    except (UsageError, InputError):
+    except (UsageError, InputError, MissingError):
         if begins:
             file.unlink()
         raise

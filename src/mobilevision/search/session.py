@@ -122,10 +122,12 @@ class Session:
         self.folder, self.brief, self.say = folder, brief, say
         self.space: Space = partial(_headed, space=space or brief.make_space(), task=brief.task)
         self.reward = brief.make_reward()
-        self._begin()
+        self._agree()
         self.bill = Bill(folder / "bill.jsonl")
         self.latency = self._latency(table, force=force) if "ms" in brief.targets else None
         self.targets = [self._target(name, value) for name, value in brief.targets.items()]
+        if self.fresh:  # last, so that what was refused leaves the folder to a better command
+            write_json(folder / ASKED, asdict(brief))
 
     def check(self) -> None:
         """Refuse targets that no network of the space can meet; the folder of a search that has just begun stays free.
@@ -172,11 +174,11 @@ class Session:
         write_json(self.folder / "result.json", told := result | facts)
         return told
 
-    def _begin(self) -> None:
+    def _agree(self) -> None:
+        """Refuse another search than the one that the folder holds, if it holds one."""
         path, asked = self.folder / ASKED, json.loads(json.dumps(asdict(self.brief)))
         self.fresh = not path.is_file()
         if self.fresh:
-            write_json(path, asked)
             return
         stands = json.loads(path.read_text(encoding="utf-8"))
         for name in asked | stands:
