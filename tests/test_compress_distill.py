@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -328,6 +329,21 @@ def test_numbers_and_pairs_that_make_no_sense_are_refused(teacher: Teacher, data
         Feeding(cache=True).fed(data, Embed(), network=student(), recipe=RECIPE)
     with pytest.raises(UsageError, match="no set 'D4'"):
         find_form("D4")
+
+
+@pytest.mark.parametrize("said", [{"teacher_weights": "x"}, {"temperature": 2.0}, {"soft": 0.5}])
+def test_what_is_said_of_no_teacher_is_refused(said: dict[str, Any]) -> None:
+    (name,) = said
+    for distilled in ("", "D1:1"):
+        with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} is of a teacher, .* give --teacher"):
+            Feeding(distilled=distilled, **said)
+
+
+@pytest.mark.parametrize("asked", [{"balance": "sample"}, {"balance": "weight"}, {"repeats": 2}])
+def test_replicas_are_not_drawn_or_weighed_by_class(asked: dict[str, Any], data: Data) -> None:
+    (name,) = asked
+    with pytest.raises(UsageError, match=f"{name}=.* would not be heeded.*--set {name}="):
+        Feeding(distilled="D1:1").fed(data, Classify(CLASSES), network=student(), recipe=replace(RECIPE, **asked))
 
 
 def test_a_training_from_the_cache_sees_the_same_pictures(

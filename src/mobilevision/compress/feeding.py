@@ -37,6 +37,9 @@ class Feeding:
         teacher_weights: what the teacher is loaded with.
         temperature: that softens what the teacher says.
         soft: share of the teacher in the loss; the rest is the labels'.
+
+    Raises:
+        UsageError: if something is said of a teacher and there is none.
     """
 
     cache: bool = False
@@ -45,6 +48,17 @@ class Feeding:
     teacher_weights: str | None = None
     temperature: float = 1.0
     soft: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what only a teacher would heed; replicas keep what theirs said when they were prepared."""
+        asked = {
+            "teacher-weights": self.teacher_weights is not None,
+            "temperature": self.temperature != 1,
+            "soft": self.soft != 1,
+        }
+        for name, is_asked in asked.items():
+            if is_asked and not self.teacher:
+                raise UsageError(f"--{name} is of a teacher, and there is none; give --teacher, or leave it out")
 
     @classmethod
     def of(cls, run: Run) -> Self:
@@ -74,6 +88,8 @@ class Feeding:
             raise UsageError("a student has replicas or a teacher, not both; leave one out")
         if self.cache and self.distilled:
             raise UsageError("replicas are read from their shards, without a cache; leave one out")
+        if self.distilled:
+            _check_order(recipe)
         return self._kept(data, network, recipe), self._taught(task, data, network, recipe)
 
     def _kept(self, data: Data, network: Network, recipe: Recipe) -> Data:
@@ -92,6 +108,16 @@ class Feeding:
             return Replayed(task, open_replicas(self.distilled, data.labels))
         teacher = open_teacher(self.teacher, labels=data.labels, weights=self.teacher_weights)
         return Distill(task, teacher, seen_by(network, recipe), self.temperature, self.soft)
+
+
+def _check_order(recipe: Recipe) -> None:
+    """Refuse a recipe that asks for other turns or other weights than the ratios of replicas give."""
+    for name, asked, plain in (("balance", recipe.balance, "none"), ("repeats", recipe.repeats, 1)):
+        if asked != plain:
+            raise UsageError(
+                f"{name}={asked} would not be heeded: replicas come in their ratios, with the teacher's probabilities; "
+                f"give --set {name}={plain}, or leave --distilled out"
+            )
 
 
 PLAIN = Feeding()
