@@ -85,8 +85,11 @@ def test_a_tracker_that_is_not_installed_is_told_with_its_extra(
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingError, match=rf"mobilevision\[{name}\]"):
         Journal(Run(tmp_path), epochs=0, log=(name,))
+
+
+def test_a_tracker_that_is_mistyped_is_told_before_anything_is_written() -> None:
     with pytest.raises(UsageError, match="did you mean wandb"):
-        Journal(Run(tmp_path), epochs=0, log=("wandbs",))
+        Habits(log=("wandbs",))
 
 
 def told(display: Display, wait: float, seconds: float, said: pytest.CaptureFixture[str]) -> str:

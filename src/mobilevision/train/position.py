@@ -12,6 +12,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from mobilevision.train.trackers import find_tracker
+
 Score = tuple[float, float]
 """The metric that decides, and the negative loss, which decides where the metric is the same; higher is better."""
 
@@ -78,12 +80,20 @@ class Habits:
         save_steps: or when so many steps have passed; 0 does not count them.
         minutes: how long it may take, from now; then it stops where it is, and can go on. 0 has no limit.
         log: where else to write what happens: "mlflow", "wandb".
+
+    Raises:
+        UsageError: if a tracker is not known.
     """
 
     save_seconds: float = 300.0
     save_steps: int = 0
     minutes: float = 0.0
     log: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Look the trackers up now: they are opened only when a folder has been written."""
+        for name in self.log:
+            find_tracker(name)
 
 
 def reduced(fabric: Fabric, number: Tensor, *, how: str) -> float:
