@@ -165,6 +165,17 @@ def test_half_a_log_is_drawn_and_the_page_says_that_the_training_stopped(tmp_pat
     assert 'class="chart"' in page
 
 
+def test_a_training_whose_patience_ended_is_not_told_to_go_on(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    log = run.folder / "log.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:3]))
+    run.write("recipe", run.read("recipe") | {"patience": 2})
+    run.write("last/state", {"epoch": 3, "since": 1})
+    assert "--resume" in report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+    run.write("last/state", {"epoch": 3, "since": 2})
+    assert "--resume" not in report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_a_loss_that_is_no_number_does_not_stop_the_page(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", epochs=2)
     run.log(epoch=3, train_loss=float("nan"), loss=None, top1=float("inf"), learning_rate=0.0)

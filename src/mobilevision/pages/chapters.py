@@ -11,7 +11,7 @@ from mobilevision.cost import Row
 from mobilevision.errors import InputError, MobilevisionError
 from mobilevision.pages import quantities
 from mobilevision.pages.charts import WRITTEN, Series, confusions, curves, matrix, raster
-from mobilevision.pages.facts import Missing, RunFacts
+from mobilevision.pages.facts import Missing, RunFacts, facts_by_name
 from mobilevision.pages.operators import Spent, spent
 from mobilevision.pages.picture import picture
 from mobilevision.pages.scenes import Shown, legend, shown_scenes
@@ -20,6 +20,7 @@ from mobilevision.pages.terminal import Listing, show
 from mobilevision.pages.thumbnails import thumbnail
 from mobilevision.pages.trust import Trust, trust, untold
 from mobilevision.pages.words import describe, kind
+from mobilevision.run import Run
 from mobilevision.tasks.figures import COUNTED, HEADLINES, NAMES, called, first_of, title, told_beside, wilson
 
 
@@ -316,9 +317,16 @@ def _example(facts: dict[str, Any]) -> Example:
 
 
 def _unfinished(facts: RunFacts) -> list[Missing]:
-    """A training that stopped before its last epoch."""
+    """A training that was stopped before its last epoch."""
     wanted, done = facts.part("recipe").get("epochs"), len(facts.history)
-    if not done or not isinstance(wanted, int) or done >= wanted:
+    if not done or not isinstance(wanted, int) or done >= wanted or _tired(facts):
         return []
     command = f"mobilevision train --resume {facts.quoted}"
     return [Missing(f"The training stopped after {done} of {wanted} epochs.", command)]
+
+
+def _tired(facts: RunFacts) -> bool:
+    """Whether the training ended because the recipe's patience did: going on would do nothing."""
+    patience, run = facts.part("recipe").get("patience"), Run(facts.folder)
+    since = facts_by_name(run, "last/state", "", []).get("since") if run.has("last/state") else None
+    return isinstance(patience, int) and isinstance(since, int) and 0 < patience <= since
