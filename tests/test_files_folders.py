@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from mobilevision.files import files_in, sha256, size, writing_folder
+from mobilevision.files import TAIL, append_json, files_in, sha256, size, writing_folder
+
+LARGE = 1 << 40
+"""Bytes that no machine here has."""
 
 
 def test_a_folder_appears_whole_and_replaces_the_old_one(tmp_path: Path) -> None:
@@ -36,3 +39,21 @@ def test_the_hash_of_a_folder_sees_every_name_and_byte(tmp_path: Path) -> None:
         assert size(folder) == 1
         assert files_in(folder) == [folder / name]
     assert len(seen) == 4
+
+
+def test_a_line_that_was_cut_off_is_taken_away_however_long_it_is(tmp_path: Path) -> None:
+    lines = tmp_path / "lines.jsonl"
+    for start in (b"", b"1\n", b"1\n" * TAIL):
+        lines.write_bytes(start + b"2" * (2 * TAIL + 3))
+        append_json(lines, 4)
+        assert lines.read_bytes() == start + b"4\n"
+
+
+def test_a_line_is_appended_to_a_file_that_no_memory_holds(tmp_path: Path) -> None:
+    lines = tmp_path / "lines.jsonl"
+    with lines.open("wb") as file:
+        file.seek(LARGE)  # a hole: it takes no room on the disk
+        file.write(b"\n")
+    append_json(lines, 4)
+
+    assert lines.stat().st_size == LARGE + len("\n4\n")

@@ -165,6 +165,12 @@ def test_half_a_log_is_drawn_and_the_page_says_that_the_training_stopped(tmp_pat
     assert 'class="chart"' in page
 
 
+def test_a_log_that_is_broken_in_the_middle_is_told_on_the_page(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    (run.folder / "log.jsonl").write_text('{"epoch": 1}\n{"epo\n{"epoch": 3}\n')
+    assert "The log of the training cannot be read" in report([run], to=tmp_path / "page.html").read_text("utf-8")
+
+
 def test_a_training_whose_patience_ended_is_not_told_to_go_on(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     log = run.folder / "log.jsonl"

@@ -47,6 +47,16 @@ def test_the_log_is_read_back_up_to_a_line_that_was_cut_off(tmp_path: Path) -> N
         file.write('{"epoch": 3, "lo')
 
     assert run.history() == [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
+    run.log(epoch=3, loss=0.125)
+    assert [line["epoch"] for line in run.history()] == [1, 2, 3]
+
+
+def test_a_log_that_is_broken_in_the_middle_is_told(tmp_path: Path) -> None:
+    run = begun(tmp_path)
+    (tmp_path / "log.jsonl").write_text('{"epoch": 1}\n{"epo\n{"epoch": 3}\n')
+
+    with pytest.raises(InputError, match=r"log\.jsonl has a line that is not JSON"):
+        run.history()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Files that are either whole or not there: atomic writes, locks, hashes."""
 
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -12,6 +13,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from mobilevision.errors import InputError, MobilevisionError, UsageError
+
+TAIL = 1 << 16
+"""Bytes that are looked through at a time for the end of a line."""
 
 
 @contextmanager
@@ -78,8 +82,7 @@ def append_json(path: Path, value: Any) -> None:
     line = memoryview(json.dumps(value, ensure_ascii=False).encode() + b"\n")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+", buffering=0) as file:
-        file.seek(0)
-        whole = file.readall().rfind(b"\n") + 1
+        whole = _end_of_lines(file)
         file.truncate(whole)
         try:
             while line:
@@ -91,6 +94,18 @@ def append_json(path: Path, value: Any) -> None:
             raise MobilevisionError(
                 f"{path} cannot be written: {reason}; all before is kept: make room and give the same command again"
             ) from error
+
+
+def _end_of_lines(file: io.FileIO) -> int:
+    """Where the last whole line ends; no more than the file's tail is read, so that a long file grows no slower."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - TAIL)
+        file.seek(start)
+        if found := file.read(end - start).rfind(b"\n") + 1:
+            return start + found
+        end = start
+    return 0
 
 
 def read_json_lines(path: Path) -> list[Any]:

@@ -27,7 +27,7 @@ import torch
 
 from mobilevision.architecture import Arch
 from mobilevision.errors import InputError, UsageError
-from mobilevision.files import locked, write_json, write_text
+from mobilevision.files import append_json, locked, read_json_lines, write_json, write_text
 
 PACKAGES = (
     "mobilevision",
@@ -114,20 +114,15 @@ class Run:
 
     def log(self, **facts: Any) -> None:
         """Append one line to log.jsonl."""
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(facts) + "\n")
+        append_json(self.folder / "log.jsonl", facts)
 
     def history(self) -> list[dict[str, Any]]:
-        """The lines of log.jsonl; a last line that was cut off is left out."""
-        path = self.folder / "log.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        found = []
-        for line in lines:
-            try:
-                found.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
-        return found
+        """The lines of log.jsonl; a last line that was cut off is left out.
+
+        Raises:
+            InputError: if another line is not JSON.
+        """
+        return read_json_lines(self.folder / "log.jsonl")
 
     @contextmanager
     def locked(self) -> Iterator[None]:

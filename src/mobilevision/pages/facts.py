@@ -79,9 +79,7 @@ def read_facts(source: Run | str | Path) -> RunFacts:
     missing: list[Missing] = []
     arch = _arch(run, missing)
     parts = {name: part for name in COMMANDS if (part := _part(run, name, missing))}
-    history = tuple(line for line in run.history() if isinstance(line, dict))
-    if not history:
-        missing.append(Missing("There is no log of a training.", _command(run, "train DATA --out {run}")))
+    history = _history(run, missing)
     artifacts = tuple(_artifacts(run, missing))
     if not run.best.is_file():
         missing.append(Missing("There are no weights (best.safetensors).", _command(run, "train DATA --out {run}")))
@@ -131,6 +129,17 @@ def facts_by_name(run: Run, name: str, command: str, missing: list[Missing]) -> 
         missing.append(Missing(f"{name}.json holds no facts by name.", command))
         return {}
     return facts
+
+
+def _history(run: Run, missing: list[Missing]) -> tuple[dict[str, Any], ...]:
+    try:
+        history = tuple(line for line in run.history() if isinstance(line, dict))
+    except InputError as error:
+        missing.append(Missing(f"The log of the training cannot be read: {error}."))
+        return ()
+    if not history:
+        missing.append(Missing("There is no log of a training.", _command(run, "train DATA --out {run}")))
+    return history
 
 
 def _artifacts(run: Run, missing: list[Missing]) -> list[dict[str, Any]]:
