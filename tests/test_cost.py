@@ -7,7 +7,7 @@ import pytest
 from mobilevision import zoo
 from mobilevision.architecture import Arch
 from mobilevision.blocks import Conv, Gate, Inverted, MobileMQA, Separable
-from mobilevision.cost import FLOAT_BYTES, Table, cost, latency, macs, roofline, walk
+from mobilevision.cost import FLOAT_BYTES, Line, Table, cost, latency, macs, roofline, walk
 from mobilevision.errors import InputError, UsageError
 
 TINY = Arch("tiny", ((Conv(8, 2),), (Separable(16),)), size=16)
@@ -71,7 +71,9 @@ def test_macs_fall_with_width_and_with_resolution() -> None:
 
 def test_latency_is_the_line_over_the_sum_of_the_rows() -> None:
     rows = walk(TINY)
-    table = Table({(row.block, row.shape): float(i + 1) for i, row in enumerate(rows)}, slope=2.0, intercept=0.5)
+    table = Table(
+        {(row.block, row.shape): float(i + 1) for i, row in enumerate(rows)}, line=Line(intercept=0.5, slope=2.0)
+    )
 
     assert latency(TINY, table) == 0.5 + 2.0 * (1 + 2 + 3)
 

@@ -12,14 +12,14 @@ from torch.nn import functional as F
 
 from mobilevision.architecture import Arch
 from mobilevision.blocks import Conv, Inverted
-from mobilevision.cost import macs
+from mobilevision.cost import Line, macs
 from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.search import tunas
 from mobilevision.search.reward import Absolute
 from mobilevision.search.space import Pick, largest
 from mobilevision.search.supernet import Supernet
 from mobilevision.search.tunas import Progress, Recipe, Tunas, accuracy
-from mobilevision.timing.table_line import Line, fitted
+from mobilevision.timing.table_line import fitted
 
 RECIPE = Recipe(
     steps=60, lr=0.05, policy_lr=0.05, policy_growth=4, policy_quiet=0.2, recalibrate=0.5, measured=4, keep=20

@@ -208,7 +208,7 @@ def test_weights_that_are_fetched_from_far_are_priced(tmp_path: Path, clock: lis
     value = table.table()
 
     assert len(drawn) >= table_line.ENOUGH
-    assert (value.intercept, value.slope, value.far) == pytest.approx((0.2, 1.1, 900))
+    assert value.line == pytest.approx((0.2, 1.1, 900))
     assert value.error == pytest.approx(0, abs=1e-6)
     for arch, ms in table.networks.items():
         assert latency(arch, value, outputs=4) == pytest.approx(ms)

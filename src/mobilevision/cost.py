@@ -135,6 +135,31 @@ def macs(arch: Arch, size: int | tuple[int, int] | None = None, outputs: int = 1
     return sum(row.cost.macs for row in walk(arch, size, outputs))
 
 
+class Line(NamedTuple):
+    """measured = intercept + slope x predicted + far x weights; as it stands, no correction.
+
+    A row that runs again and again has its weights in the core's own caches; a whole network has more of them than
+    these hold, and fetches them from further away. So what a network takes beyond its rows grows with its weights.
+
+    Attributes:
+        intercept: in the unit of the cost.
+        slope: a factor.
+        far: in the unit of the cost, for a million weights.
+    """
+
+    intercept: float = 0.0
+    slope: float = 1.0
+    far: float = 0.0
+
+    def __call__(self, predicted: float, weights: float = 0.0) -> float:
+        """The cost that is to be expected in a measurement; `weights` in millions."""
+        return self.intercept + self.slope * predicted + self.far * weights
+
+
+STRAIGHT = Line()
+"""No correction."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Times of single rows, measured in one runtime on one machine.
@@ -145,10 +170,7 @@ class Table:
         precision: "fp32", "fp16" or "int8".
         threads: how many threads ran.
         machine: what they ran on.
-        slope: with `intercept` and `far`, fitted on whole networks: measured = intercept + slope * sum of rows + far *
-            weights.
-        intercept: milliseconds.
-        far: milliseconds for a million weights, which a row alone has nearer than a network has.
+        line: from the sum of rows to a network's milliseconds, fitted on whole networks.
         error: mean relative error of that line on networks that were not fitted, as a fraction.
     """
 
@@ -157,9 +179,7 @@ class Table:
     precision: str = "fp32"
     threads: int = 1
     machine: str = ""
-    slope: float = 1.0
-    intercept: float = 0.0
-    far: float = 0.0
+    line: Line = STRAIGHT
     error: float = math.nan
 
 
@@ -176,7 +196,7 @@ def latency(arch: Arch, table: Table, *, size: int | None = None, outputs: int =
             raise InputError(f"the table of {table.runtime} has no time for {row.block} on {row.shape}; measure it")
         total += time
         weights += row.cost.params
-    return table.intercept + table.slope * total + table.far * weights / MILLION
+    return table.line(total, weights / MILLION)
 
 
 def roofline(rows: Iterable[Row], *, ridge: float, bytes_per_number: int = 1) -> float:

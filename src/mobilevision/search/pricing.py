@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mobilevision.architecture import Arch
-from mobilevision.cost import FLOAT_BYTES, Key, Table, latency, macs, params, roofline, walk
+from mobilevision.cost import FLOAT_BYTES, Key, Line, Table, latency, macs, params, roofline, walk
 from mobilevision.errors import UsageError
 from mobilevision.jobs.telling import Say
 from mobilevision.search.bill import Bill
 from mobilevision.search.space import Choices, Space, choose, nearby
 from mobilevision.timing.table import TimedTable
 from mobilevision.timing.table_fill import fill, fit
-from mobilevision.timing.table_line import Line, fitted
+from mobilevision.timing.table_line import fitted
 
 Price = Callable[[Arch], float]
 
@@ -30,14 +30,12 @@ class Latency:
 
     def __init__(self, table: TimedTable, *, bill: Bill, say: Say, line: Line | None = None) -> None:
         self.timed, self.bill, self.say = table, bill, say
-        known = table.table()
-        self.line = line or Line(known.intercept, known.slope, known.far)
+        self.line = line or table.table().line
 
     def __call__(self, arch: Arch) -> float:
         """Predicted milliseconds."""
         self.know([arch])
-        table = Table(self.timed.times, slope=self.line.slope, intercept=self.line.intercept, far=self.line.far)
-        return latency(arch, table, outputs=self.timed.conditions.outputs)
+        return latency(arch, Table(self.timed.times, line=self.line), outputs=self.timed.conditions.outputs)
 
     def roughly(self, arch: Arch) -> float:
         """Milliseconds by multiply-accumulates, as whole networks have them; no row has to be timed."""
@@ -63,17 +61,13 @@ class Latency:
 
     def compared(self) -> list[dict[str, float]]:
         """Of every whole network that was measured and whose rows are known: "predicted_ms" and "measured_ms"."""
-        return [
-            {"predicted_ms": self.line(rows, weights), "measured_ms": ms}
-            for rows, weights, ms in zip(*self.timed.sums(), strict=True)
-        ]
+        return self.timed.compared(self.line)
 
     def calibrate(self, archs: Sequence[Arch]) -> None:
         """Measure whole networks, and put predictions on the line through all that were measured."""
         self.know(archs)
         self.measured(archs)
-        known = self.timed.table()
-        self.line = Line(known.intercept, known.slope, known.far)
+        self.line = self.timed.table().line
 
 
 @dataclass(frozen=True)

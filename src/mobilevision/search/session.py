@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mobilevision.architecture import Arch
+from mobilevision.cost import Line
 from mobilevision.errors import UsageError, nearest
 from mobilevision.files import write_json, write_text
 from mobilevision.jobs.telling import Say
@@ -27,7 +28,6 @@ from mobilevision.search.space_rows import rows
 from mobilevision.search.spaces import find_space
 from mobilevision.tasks.catalog import headed
 from mobilevision.timing.table import Conditions, TimedTable
-from mobilevision.timing.table_line import Line
 
 ASKED = "search.json"
 WHOLE = 300

@@ -13,7 +13,6 @@ from mobilevision.search.space import Space, sample
 from mobilevision.search.space_rows import rows
 from mobilevision.timing.table import Conditions, TimedTable
 from mobilevision.timing.table_fill import fill, fit
-from mobilevision.timing.table_line import Line
 
 
 def tabulate(
@@ -44,20 +43,17 @@ def tabulate(
     new += fill(table, [key for arch in drawn for key in table.missing(arch)], say=say)
     fit(table, drawn, say=say)
     value = table.table()
-    sums, line = table.sums(), Line(value.intercept, value.slope, value.far)
+    compared = table.compared(value.line)
     return {
         "table": str(file),
         "rows": len(table.times),
         "new_rows": new,
-        "networks": len(sums.measured),
-        "intercept_ms": value.intercept,
-        "slope": value.slope,
-        "far_ms": value.far,
+        "networks": len(compared),
+        "intercept_ms": value.line.intercept,
+        "slope": value.line.slope,
+        "far_ms": value.line.far,
         "error": None if math.isnan(value.error) else value.error,
-        "compared": [
-            {"predicted_ms": line(rows_ms, weights), "measured_ms": ms}
-            for rows_ms, weights, ms in zip(*sums, strict=True)
-        ],
+        "compared": compared,
         "machine": here.machine,
         "version": here.version,
         "precision": here.precision,

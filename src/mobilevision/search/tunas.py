@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, optim
 
 from mobilevision.architecture import Arch
+from mobilevision.cost import Line
 from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.search.policy import Policy, Rate
 from mobilevision.search.reward import Reward
 from mobilevision.search.space import WIDTHS, Choices, Drawn, Space, nearby
 from mobilevision.search.supernet import Others, Supernet, alternatives
-from mobilevision.timing.table_line import Line, fitted
+from mobilevision.timing.table_line import fitted
 
 Batch = tuple[Tensor, Any]
 """Pictures (N, channels, H, W) and what the task wants of them."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mobilevision.architecture import Arch, fact, plain
-from mobilevision.cost import MILLION, Key, Table, latency, params, walk
+from mobilevision.cost import MILLION, Key, Line, Table, latency, params, walk
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.errors import InputError, UsageError
 from mobilevision.files import append_json, read_json_lines
 from mobilevision.run import processor
 from mobilevision.timing.clock import LEAST, check, cores
-from mobilevision.timing.table_line import Line, best_fit, left_out_error
+from mobilevision.timing.table_line import best_fit, left_out_error
 
 
 @dataclass(frozen=True)
@@ -166,18 +166,22 @@ class TimedTable:
         """What is known so far as a value, with the line through the whole networks."""
         sums = self.sums()
         fit = best_fit(*sums)
-        line = fit(*sums) if sums.measured else Line()
         return Table(
             self.times,
             runtime=self.conditions.runtime,
             precision=self.conditions.precision,
             threads=self.conditions.threads,
             machine=self.conditions.machine,
-            slope=line.slope,
-            intercept=line.intercept,
-            far=line.far,
+            line=fit(*sums) if sums.measured else Line(),
             error=left_out_error(fit, *sums),
         )
+
+    def compared(self, line: Line) -> list[dict[str, float]]:
+        """Of every whole network that was measured and whose rows are known: "predicted_ms" and "measured_ms"."""
+        return [
+            {"predicted_ms": line(rows, weights), "measured_ms": ms}
+            for rows, weights, ms in zip(*self.sums(), strict=True)
+        ]
 
     def _keep(self, line: dict[str, Any]) -> None:
         append_json(self.path, line)

@@ -3,32 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
+from mobilevision.cost import Line
 from mobilevision.errors import UsageError
-
-
-class Line(NamedTuple):
-    """measured = intercept + slope x predicted + far x weights; as it stands, no correction.
-
-    A row that runs again and again has its weights in the core's own caches; a whole network has more of them than
-    these hold, and fetches them from further away. So what a network takes beyond its rows grows with its weights.
-
-    Attributes:
-        intercept: in the unit of the cost.
-        slope: a factor.
-        far: in the unit of the cost, for a million weights.
-    """
-
-    intercept: float = 0.0
-    slope: float = 1.0
-    far: float = 0.0
-
-    def __call__(self, predicted: float, weights: float = 0.0) -> float:
-        """The cost that is to be expected in a measurement; `weights` in millions."""
-        return self.intercept + self.slope * predicted + self.far * weights
 
 
 def fitted(predicted: Sequence[float], measured: Sequence[float]) -> Line:
