@@ -55,7 +55,7 @@ class Desk:
         asked: architectures that were judged, in order.
     """
 
-    elsewhere = False
+    elsewhere, processes = False, 1
 
     def __init__(self, refused: Callable[[Arch], bool] = lambda arch: False) -> None:
         self.refused, self.asked = refused, list[Arch]()

@@ -41,7 +41,7 @@ class Desk:
         asked: digests of what they judged.
     """
 
-    elsewhere = False
+    elsewhere, processes = False, 1
 
     def __init__(self) -> None:
         self.asked: list[str] = []

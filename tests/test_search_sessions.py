@@ -180,7 +180,7 @@ class Bench:
         most: after so many they stop.
     """
 
-    elsewhere = False
+    elsewhere, processes = False, 1
 
     def __init__(self, most: int = 10_000) -> None:
         self.asked, self.most = list[str](), most

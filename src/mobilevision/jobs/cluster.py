@@ -43,7 +43,7 @@ class Cluster:
         MissingError: if Ray is not installed, or nobody answers at the address.
     """
 
-    elsewhere = True
+    elsewhere, processes = True, 1
 
     def __init__(self, address: str = "auto") -> None:
         try:

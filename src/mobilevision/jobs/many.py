@@ -42,6 +42,10 @@ class Workers(Protocol):
     def elsewhere(self) -> bool:
         """Whether the jobs' processor seconds are not among those of this process and its children."""
 
+    @property
+    def processes(self) -> int:
+        """How many jobs share a machine at a time."""
+
     def run(self, target: str, payloads: Sequence[dict[str, Any]], *, seconds: float) -> Iterator[Done]:
         """Call a function once for each payload; every call as it ends, in any order.
 

@@ -147,9 +147,7 @@ class Learner:
         return -(torch.minimum(ratio * gain, clipped * gain) + undecided * entropy).sum(1).mean()
 
 
-def mnasnet_search(
-    space: Space, score: Score, *, trials: int, seed: int, ppo: PPO | None = None, controller: Controller | None = None
-) -> Iterator[Trial]:
+def mnasnet_search(space: Space, score: Score, *, trials: int, seed: int, ppo: PPO | None = None) -> Iterator[Trial]:
     """Draw networks, see what they earn, learn which choices earned it; every network as it is tried.
 
     Args:
@@ -158,13 +156,12 @@ def mnasnet_search(
         trials: networks to try.
         seed: decides what is left to chance.
         ppo: how the controller learns.
-        controller: default is a fresh one.
     """
     ppo = ppo or PPO()
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        learner = Learner(controller or Controller(space), ppo, trials=trials)
+        learner = Learner(Controller(space), ppo, trials=trials)
     while learner.tried < trials:
         batch = min(ppo.batch, trials - learner.tried)
         drawn = [learner.controller.sample(space, generator) for _ in range(batch)]

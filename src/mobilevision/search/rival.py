@@ -11,7 +11,6 @@ from typing import Any
 
 from mobilevision.architecture import Arch
 from mobilevision.errors import UsageError
-from mobilevision.jobs import Local
 from mobilevision.search.evaluate import Evaluator, Exam
 from mobilevision.search.session import Brief, Session
 from mobilevision.search.setting import Setting
@@ -80,8 +79,7 @@ def random_rival(
     """
     setting.say(f"and random search gets the same {seconds:.0f} s (--no-random turns it off)")
     workers = setting.workers
-    together = workers.processes if isinstance(workers, Local) else 1
-    asked = replace(brief, method="random", numbers={"trials": ENDLESS, "together": together})
+    asked = replace(brief, method="random", numbers={"trials": ENDLESS, "together": workers.processes})
     session = Session(setting.folder / FOLDER, asked, space=space, table=setting.table, force=True, say=setting.say)
     evaluator = Evaluator(setting.folder, exam, workers=workers, bill=session.bill, say=setting.say)
     try:

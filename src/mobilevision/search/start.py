@@ -38,9 +38,8 @@ def run_trials(
         InputError: if there is nothing to train on, or the table is from elsewhere.
     """
     found = check_data(brief.task, data, seed=brief.seed)
-    workers = setting.workers
-    processes = workers.processes if isinstance(workers, Local) else 1
-    exam = make_exam(found, task=brief.task, recipe=recipe, seed=brief.seed, device=setting.device, processes=processes)
+    workers, device = setting.workers, setting.device
+    exam = make_exam(found, task=brief.task, recipe=recipe, seed=brief.seed, device=device, processes=workers.processes)
     with locked(setting.folder):
         session = begun(found, brief, setting=setting, training=recipe)
         evaluator = Evaluator(setting.folder, exam, workers=workers, bill=session.bill, say=setting.say)

@@ -34,7 +34,7 @@ class Supernet(nn.Module):
     channels is what masking the others would compute.
 
     Batch norms always take the statistics of the batch, in evaluation too: running values would be a mixture over
-    architectures and fit none. `network` with `recalibrate_` gives a network that needs no batch.
+    architectures and fit none.
 
     Args:
         space: whose architectures it serves.
@@ -74,7 +74,7 @@ class Supernet(nn.Module):
 
     @torch.no_grad()
     def network(self, arch: Arch) -> Network:
-        """A network of its own with copies of the shared weights; its batch norms still need `recalibrate_`."""
+        """A network of its own with copies of the shared weights; its batch norms have seen no picture."""
         network = Network(arch, self.outputs, channels=self.channels)
         own = dict(network.named_parameters())
         for (at, *_), guest in self._guests(arch):
@@ -217,28 +217,6 @@ def alternatives(space: Space, choices: dict[str, int], *, fixed: Iterable[str])
             if block != base and (block.out, block.stride) == (base.out, base.stride):
                 found.setdefault(place, {})[block] = None
     return {place: list(blocks) for place, blocks in found.items()}
-
-
-@torch.no_grad()
-def recalibrate_(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Give the batch norms the statistics of `batches`: the mean over them of what each batch has.
-
-    Args:
-        network: left in evaluation mode.
-        batches: pictures. Shape of each: (N, channels, H, W).
-    """
-    network.eval()
-    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
-    momentums = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a mean over all batches, not a running one
-        norm.train()
-    for batch in batches:
-        network(batch)
-    for norm, momentum in zip(norms, momentums, strict=True):
-        norm.momentum = momentum
-        norm.eval()
 
 
 def _loans(module: nn.Module, place: Place | None) -> Iterator[Loan]:
