@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from located import locate, outside
 from mobilevision import zoo
 from mobilevision.architecture import Arch
 from mobilevision.blocks import UIB, Conv, MobileMQA
@@ -13,7 +14,6 @@ from mobilevision.cost import walk
 from mobilevision.errors import UsageError
 from mobilevision.search import spaces
 from mobilevision.search.count import count
-from mobilevision.search.locate import locate, outside
 from mobilevision.search.space import Pick, Space, largest, neighbours, replay, sample
 from mobilevision.search.spaces import HYBRID_LARGE, HYBRID_MEDIUM, LARGE, MEDIUM, SMALL, ZOO
 from mobilevision.zoo.families import NAMED

@@ -8,17 +8,15 @@ from statistics import median
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from mobilevision.architecture import Arch
 from mobilevision.blocks import IRMB, UIB, Conv, Inverted, MobileMQA
 from mobilevision.errors import UsageError
-from mobilevision.network import Network
 from mobilevision.search import spaces
 from mobilevision.search.corner import corner
 from mobilevision.search.space import WIDTHS, Pick, Space, largest, replay, sample
-from mobilevision.search.supernet import Supernet, alternatives, recalibrate_
+from mobilevision.search.supernet import Supernet, alternatives
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import search_cost
@@ -150,31 +148,6 @@ def test_evaluation_takes_the_statistics_of_the_batch_too() -> None:
 
     assert torch.equal(net.train()(pictures, arch), net.eval()(pictures, arch))
     assert not dict(net.named_buffers())
-
-
-def test_recalibrated_norms_hold_the_mean_of_the_batches_statistics() -> None:
-    network = Network(Arch("one", ((Conv(4, kernel=1, act=""),),), size=8), 3)
-    batches = [torch.randn(2, 3, 8, 8) + i for i in range(3)]
-    network.train()(torch.randn(8, 3, 8, 8) * 9)  # statistics to be forgotten
-    recalibrate_(network, batches)
-    norm, convolve = network.stages[0][0].norm, network.stages[0][0].conv
-    maps = [convolve(batch) for batch in batches]
-
-    assert not network.training
-    assert isinstance(norm, nn.BatchNorm2d)
-    assert norm.momentum == 0.1
-    torch.testing.assert_close(norm.running_mean, torch.stack([y.mean((0, 2, 3)) for y in maps]).mean(0))
-    torch.testing.assert_close(norm.running_var, torch.stack([y.var((0, 2, 3)) for y in maps]).mean(0))
-
-
-def test_a_recalibrated_network_needs_no_batch() -> None:
-    net, arch = Supernet(small, 3), largest(small).arch
-    network, pictures = net.network(arch), torch.randn(64, 3, 16, 16)
-    recalibrate_(network, [pictures])
-    whole, single = network(pictures), network(pictures[:1])
-
-    torch.testing.assert_close(whole[:1], single)
-    torch.testing.assert_close(whole, net(pictures, arch), rtol=0.01, atol=0.01)
 
 
 def test_alternatives_are_the_other_operations_at_the_same_width() -> None:

@@ -112,7 +112,7 @@ def test_a_format_that_is_a_folder_is_a_file_and_not_a_run(tmp_path: Path) -> No
 def test_all_threads_are_the_cores_and_a_word_is_none() -> None:
     assert threads_here("all") == cores()
     assert threads_here("2") == 2
-    for word in ("two", "-1", ""):
+    for word in ("two", "-1", "0", ""):
         with pytest.raises(UsageError, match="give a number, or all"):
             threads_here(word)
 

@@ -49,4 +49,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def missing_extra(package: str, extra: str) -> MissingError:
     """The error for an optional `package` that is not installed, with the command that installs it."""
-    return MissingError(f"{package} is not installed; run: pip install 'mobilevision[{extra}]'")
+    return MissingError(f"{package} is not installed; run: {pip_command(extra)}")
+
+
+def pip_command(extra: str) -> str:
+    """The pip command that brings an extra, or mobilevision's own dependencies ("")."""
+    return f"pip install 'mobilevision[{extra}]'" if extra else "pip install mobilevision"

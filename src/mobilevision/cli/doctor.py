@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobilevision.cli.answer import Answer
+from mobilevision.errors import pip_command
 
 if TYPE_CHECKING:
     from mobilevision.deploy.doctor import Health
@@ -39,7 +40,7 @@ def doctor(
 ) -> Answer:
     """Which formats work here: each writes a tiny network and runs it; and the pip command for what is missing."""
     parts = [
-        {"package": package, "purpose": purpose, "version": version(package), "install": command(extra)}
+        {"package": package, "purpose": purpose, "version": version(package), "install": pip_command(extra)}
         for package, purpose, extra in PARTS
     ]
     healths = [] if quick else list(_tried())
@@ -56,11 +57,6 @@ def version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def command(extra: str) -> str:
-    """The pip command that brings an extra, or mobilevision's own dependencies."""
-    return f"pip install 'mobilevision[{extra}]'" if extra else "pip install mobilevision"
 
 
 def _line(part: dict[str, str | None]) -> str:

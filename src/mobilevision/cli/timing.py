@@ -37,14 +37,13 @@ def bench(
 ) -> Answer:
     """Time an exported file, or every file of a run: a picture's whole way, memory, energy; with intervals."""
     from mobilevision.timing import device as elsewhere
+    from mobilevision.timing.clock import files_of, threads_here, threads_named
 
     if device is not None:
         if against or layers:
             raise UsageError(f"--device {device} times one file at a time; leave out --against and --layers")
-        told = elsewhere.bench(source, device, threads=elsewhere.threads(threads), runs=runs, tool=tool)
+        told = elsewhere.bench(source, device, threads=threads_named(threads), runs=runs, tool=tool)
         return Answer([each.facts() for each in told], "\n".join(each.words() for each in told))
-    from mobilevision.timing.clock import files_of, threads_here
-
     count = threads_here(threads)
     if against is not None:
         return _compared(files_of(source), against, threads=count, runs=runs)

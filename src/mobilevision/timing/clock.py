@@ -110,7 +110,7 @@ def bench(
         energy_mj=None if taken["joules"] is None else 1e3 * taken["joules"] / runs,
         energy_note=taken["trouble"],
         stages=measure(artifact.path, threads=threads, runs=runs, warmup=warmup, seconds=seconds),
-        machine=f"{processor()}, {cores()} cores",
+        machine=machine(),
         runtime=format_.runtime_version,
     )
     artifact.with_facts(timing=timing.facts())
@@ -153,14 +153,19 @@ def files_of(source: Path) -> list[Artifact]:
 
 
 def threads_here(word: str) -> int:
-    """The number that "all" or a number means on this machine.
+    """The number that "all" or a number means on this machine; errors are those of `threads_named`."""
+    return threads_named(word) or cores()
+
+
+def threads_named(word: str) -> int | None:
+    """The number that "all" (None) or a number means.
 
     Raises:
         UsageError: if it is neither.
     """
     if word == "all":
-        return cores()
-    if not word.isdecimal():
+        return None
+    if not word.isdecimal() or int(word) < 1:
         raise UsageError(f"--threads {word!r} is no number of threads; give a number, or all")
     return int(word)
 
@@ -179,6 +184,11 @@ def median_interval(laps: Sequence[float], *, seed: int = 0) -> tuple[float, flo
     medians = [np.median(np.concatenate([blocks[i] for i in each])) for each in drawn]
     low, high = np.percentile(medians, (2.5, 97.5)).tolist()
     return low, high
+
+
+def machine() -> str:
+    """The processor and its number of cores."""
+    return f"{processor()}, {cores()} cores"
 
 
 def cores() -> int:

@@ -79,19 +79,6 @@ def bench(
     ]
 
 
-def threads(word: str) -> int | None:
-    """The number that "all" (None) or a number means.
-
-    Raises:
-        UsageError: if it is neither.
-    """
-    if word == "all":
-        return None
-    if not word.isdecimal() or int(word) < 1:
-        raise UsageError(f"--threads {word!r} is no number of threads; give a number, or all")
-    return int(word)
-
-
 def _timed(
     artifact: Artifact,
     device: str,

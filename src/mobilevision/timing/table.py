@@ -15,8 +15,7 @@ from mobilevision.cost import MILLION, Key, Line, Table, latency, params, walk
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.errors import InputError, UsageError
 from mobilevision.files import append_json, read_json_lines
-from mobilevision.run import processor
-from mobilevision.timing.clock import LEAST, check, cores
+from mobilevision.timing.clock import LEAST, check, machine
 from mobilevision.timing.table_line import best_fit, left_out_error
 
 
@@ -195,8 +194,3 @@ class TimedTable:
                 self.networks[fact(line["network"])] = float(line["ms"])
         except (KeyError, TypeError) as error:
             raise InputError(f"{self.path} has a line that is neither a row nor a network: {error!r}") from error
-
-
-def machine() -> str:
-    """The processor and its number of cores."""
-    return f"{processor()}, {cores()} cores"

@@ -12,8 +12,7 @@ from mobilevision import jobs
 from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.base import Array
 from mobilevision.deploy.formats import format_of
-from mobilevision.run import processor
-from mobilevision.timing.clock import DRAWS, LEAST, check, cores
+from mobilevision.timing.clock import DRAWS, LEAST, check, machine
 
 ROUNDS = 8
 """Turns of each file, where two runtimes would clash in one process; an even number, so that each begins as often."""
@@ -103,7 +102,7 @@ def compare(
         runs=blocks.shape[0] * blocks.shape[2],
         threads=threads,
         alternating="laps" if together else "rounds",
-        machine=f"{processor()}, {cores()} cores",
+        machine=machine(),
         runtimes=(formats[0].runtime_version, formats[1].runtime_version),
     )
 
