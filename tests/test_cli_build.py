@@ -17,8 +17,12 @@ import pytest
 from PIL import Image
 
 import mobilevision
+from mobilevision import build
 from mobilevision.cli.app import run
+from mobilevision.deploy.artifact import Artifact
+from mobilevision.files import sha256, size
 from mobilevision.run import Run
+from page_runs import make_run
 
 Said = pytest.CaptureFixture[str]
 ONNX = ["--to", "onnx", "--precision", "fp32"]
@@ -85,6 +89,20 @@ def test_a_build_asked_for_again_takes_what_stands_there(colors: Path, built: Pa
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert summary["metrics"]["count"] == 8
     assert summary["report"] == str(built / "report.html")
+
+
+def test_a_file_that_is_a_folder_stands_where_a_build_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = make_run(tmp_path / "run")
+    file = opened.artifacts / "mobilenetv2_100_fp32.mlpackage"
+    file.mkdir()
+    (file / "model").write_bytes(b"a program")
+    told = {"bytes": size(file), "sha256": sha256(file), "timing": {}}
+    origin = {"arch_digest": opened.arch.digest, "weights_sha256": sha256(opened.best)}
+    Artifact(file, told | origin).write()
+    monkeypatch.setattr(build, "export", lambda *_, **__: pytest.fail("it was exported again"))
+    assert build.finish(opened, "coreml", precision="fp32").path == file
 
 
 def test_another_training_in_the_same_folder_is_refused(colors: Path, built: Path, capsys: Said) -> None:

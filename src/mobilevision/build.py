@@ -307,7 +307,7 @@ def _samples(found: Data, split: str) -> Sequence[Sample]:
 
 def _standing(run: Run, file: Path) -> Artifact | None:
     """The file of an earlier build, if it is whole and of the run's weights."""
-    if not (file.is_file() and facts_path(file).is_file()):
+    if not (file.exists() and facts_path(file).is_file()):  # some formats are folders
         return None
     try:
         return Artifact.open(file, run=run)
