@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from mobilevision.cost import walk
+from mobilevision.data.check import check
 from mobilevision.data.folders import read_data
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.deploy import export, exporting, onnx
@@ -231,6 +232,28 @@ def test_pictures_given_are_proven_on_when_the_data_is_gone(run: Run, other: Run
     given = export(other, "onnx", pictures=[run.folder.parent / "pictures"])
     proof = given.facts["proof"]
     assert (proof["pictures"], proof["judged"], proof["accuracy"]) == (15, 0, None)
+
+
+def test_a_run_is_judged_on_what_it_never_learned_though_some_of_its_data_was_set_aside(
+    run: Run, tmp_path: Path
+) -> None:
+    source = Path(shutil.copytree(run.folder.parent / "pictures", tmp_path / "pictures"))
+    for i in range(8):
+        shutil.copyfile(source / "cat" / "0.png", source / "cat" / f"copy{i}.png")
+        (source / "dog" / f"broken{i}.png").write_bytes(b"no picture")
+    data = check(source)
+    assert read_data(source).digest != data.digest
+    learner = Run(tmp_path / "run")
+    learner.begin(run.arch, task=run.read("task"), data=data.facts())
+    assert {sample.file for sample in data.validation} == set(proof_pictures(learner).labels)
+
+
+def test_data_whose_classes_have_other_numbers_is_told(run: Run, tmp_path: Path) -> None:
+    learner = Run(tmp_path / "run")
+    task = run.read("task") | {"labels": LABELS[::-1]}
+    learner.begin(run.arch, task=task, data=run.read("data"))
+    with pytest.raises(InputError, match="has the classes cat, dog"):
+        proof_pictures(learner)
 
 
 @pytest.mark.parametrize(("to", "precision"), [("tflite", "fp32"), ("onnx", "int4")])

@@ -243,7 +243,7 @@ def changed(run: Run, folder: Path, change: Callable[[Path], object]) -> Run:
         (Path.unlink, "has no picture left"),
         (lambda picture: picture.write_text("a letter"), "none of the training pictures .* can be read"),
         (lambda picture: picture.write_bytes(b""), "none of the training pictures .* can be read"),
-        (another_class, "has the classes"),
+        (another_class, "no longer what it was"),
     ],
     ids=["gone", "text", "empty", "other classes"],
 )

@@ -103,6 +103,14 @@ def test_runs_on_other_data_need_pictures_to_be_compared_on(
     assert compare(runs[0], third, colors)["accuracy"]["count"] > 0
 
 
+def test_runs_are_compared_though_some_of_their_data_was_set_aside(colors: Path, tmp_path: Path) -> None:
+    source = Path(shutil.copytree(colors, tmp_path / "tones"))
+    (source / "dark" / "broken.png").write_bytes(b"no picture")
+    run = fit(Network(TINY, 2), source, recipe=replace(RECIPE, epochs=1), to=tmp_path / "run", workers=0)
+    assert compare(run.folder, run.folder)["accuracy"]["count"] == run.read("metrics")["count"]
+    assert compare(run.folder, run.folder, source)["accuracy"]["count"] == run.read("metrics")["count"]
+
+
 def test_the_verb_tells_the_interval(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["compare", *map(str, runs)]) == 0
     told = capsys.readouterr().out

@@ -16,6 +16,7 @@ from mobilevision.deploy.artifact import Artifact, facts_path
 from mobilevision.deploy.exporting import export, export_each, file_name
 from mobilevision.deploy.formats import SUFFIXES, find_format, find_precision, format_of, wanted
 from mobilevision.deploy.load import load
+from mobilevision.deploy.shown import run_data
 from mobilevision.errors import InputError, UsageError
 from mobilevision.files import sha256
 from mobilevision.jobs.telling import Say, tell
@@ -210,7 +211,7 @@ def _judged(model: Model, source: str | Path, data: str | Path | None) -> tuple[
     run = _run_of(Path(source))
     own = run is not None and (data is None or str(data) == run.read("data")["source"])
     if run is not None and own:
-        split, task, found = "", model.task, _own_data(run, model.task)
+        split, task, found = "", model.task, run_data(run)
     elif data is not None:
         split = _split_of(model.task, data)
         task, found = model.task.fitted(check_data(model.task.name, data))
@@ -274,16 +275,6 @@ def _run_of(source: Path) -> Run | None:
 def _is_run(source: Path) -> bool:
     """Whether this is a run's folder, and not a file whose format is a folder."""
     return source.is_dir() and source.suffix not in SUFFIXES
-
-
-def _own_data(run: Run, task: Task) -> Data:
-    facts = run.read("data")
-    found = check_data(task.name, facts["source"], seed=facts["seed"])
-    if found.digest != facts["digest"]:
-        raise InputError(
-            f"{facts['source']} is no longer what {run.folder} was trained on; give the data to measure on"
-        )
-    return found
 
 
 def _headed(arch: str | Arch, task: str) -> Arch:

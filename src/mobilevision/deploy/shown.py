@@ -15,7 +15,7 @@ from mobilevision.data.pictures import find_pictures, open_picture
 from mobilevision.errors import InputError, UsageError
 from mobilevision.models import Model
 from mobilevision.run import Run
-from mobilevision.tasks.catalog import check_data, data_of
+from mobilevision.tasks.catalog import known_data
 
 Kind = TypeVar("Kind")
 
@@ -42,17 +42,16 @@ class Pictures:
 
 
 def run_data(run: Run) -> Data:
-    """The pictures a run was trained on; where its files are judged by boxes or masks, all of them were opened.
+    """The pictures a run was trained on, in its splits: none that it learned is taken for one that it never saw.
 
     Raises:
-        InputError: if they are gone, or of other classes now.
+        InputError: if they are gone, or others now.
     """
     facts, task = run.read("data"), run.read("task")["task"]
-    read = check_data if task in JUDGED else data_of
     try:
-        data = read(task, facts["source"], seed=facts["seed"])
+        data = known_data(task, facts["source"], digest=facts["digest"], seed=facts["seed"])
     except UsageError as error:
-        raise InputError(f"the run's data is gone: {error}; put it back: files are proven on it") from error
+        raise InputError(f"the run's data is gone: {error}; put it back: it is judged on that") from error
     if task not in JUDGED:
         check_labels(run, data)
     return data
@@ -76,7 +75,7 @@ def proof_pictures(run: Run, *, given: Sequence[str | Path] = ()) -> Pictures:
     """The pictures given, which have no labels; else those of the run's data, see `judging_pictures`.
 
     Raises:
-        InputError: if the run's data is gone, or has other classes now.
+        InputError: if the run's data is gone, or other data now.
     """
     if not given:
         return judging_pictures(run_data(run))

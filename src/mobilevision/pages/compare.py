@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from mobilevision.data.dataset import Data, Sample
 from mobilevision.deploy.rounded import open_run
+from mobilevision.deploy.shown import run_data
 from mobilevision.errors import InputError
 from mobilevision.models import Model
 from mobilevision.pages.facts import RunFacts, read_facts
 from mobilevision.pages.trust import kept
-from mobilevision.tasks.catalog import data_of
+from mobilevision.run import Run
+from mobilevision.tasks.catalog import check_data
 from mobilevision.tasks.classify import Classify
 from mobilevision.tasks.figures import HEADLINES
 
@@ -132,7 +134,7 @@ def _samples(
     first: RunFacts, second: RunFacts, source: str | Path | None, model: Model
 ) -> tuple[str, Sequence[Sample]]:
     if source is not None:
-        found = data_of(model.task.name, source).relabeled(model.labels)
+        found = check_data(model.task.name, source).relabeled(model.labels)
         split, samples = _tested(found)
         return split, samples
     facts = first.part("data")
@@ -140,10 +142,7 @@ def _samples(
         raise InputError(
             f"{first.name} and {second.name} did not see the same data; give pictures that neither was trained on"
         )
-    found = data_of(model.task.name, facts["source"], seed=facts["seed"])
-    if found.digest != facts["digest"]:
-        raise InputError(f"{facts['source']} is no longer what the runs were trained on; give other pictures")
-    return _tested(found)
+    return _tested(run_data(Run(first.folder)))
 
 
 def _tested(found: Data) -> tuple[str, Sequence[Sample]]:

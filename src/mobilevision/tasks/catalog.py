@@ -171,6 +171,26 @@ def data_of(name: str, source: str | Path, *, seed: int = 0) -> Data:
     return _kind(name).data(source, seed=seed)
 
 
+def known_data(name: str, source: str | Path, *, digest: str, seed: int = 0) -> Data:
+    """The data at `source` as it was when it had this digest: in the same splits, and without what was set aside then.
+
+    Pictures are opened only if the list alone is not what it was.
+
+    Raises:
+        UsageError: if there is no such task or source.
+        InputError: if it is another by now.
+    """
+    found = data_of(name, source, seed=seed)
+    if found.digest != digest:
+        found = check_data(name, source, seed=seed)  # what is set aside moves the splits
+    if found.digest != digest:
+        raise InputError(
+            f"{source} is no longer what it was: its files, labels or splits are others; put them back, or give other "
+            "data"
+        )
+    return found
+
+
 def has_splits(name: str, source: str | Path) -> bool:
     """Whether the data at `source` says itself which pictures are for training.
 

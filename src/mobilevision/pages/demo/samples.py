@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from mobilevision.data.pictures import open_picture
-from mobilevision.errors import InputError, UsageError
+from mobilevision.deploy.shown import run_data, spread
+from mobilevision.errors import InputError
 from mobilevision.models import Model
 from mobilevision.run import Run
 from mobilevision.tasks.base import Told
-from mobilevision.tasks.catalog import data_of
 
 MOST = 8
 SIDE = 640  # pixels of the longer side: some 0.5 MB as PNG
@@ -35,14 +35,12 @@ class Picture(NamedTuple):
 def pictures(run: Run, count: int, *, tell: Callable[[str], None]) -> list[Picture]:
     """Validation pictures of a run, spread over all of them; none, with a line, if its data is gone."""
     try:
-        task, data = run.read("task")["task"], run.read("data")
-        found = data_of(task, data["source"], seed=data["seed"])
-    except (UsageError, InputError) as error:
+        task, found = run.read("task")["task"], run_data(run)
+    except InputError as error:
         tell(f"the demo has no samples, for the run's data cannot be read: {error}")
         return []
-    spread = [found.validation[place * len(found.validation) // count] for place in range(count)]
     opened = []
-    for sample in dict.fromkeys(spread) if len(found.validation) < count else spread:
+    for sample in spread(found.validation, count):
         try:
             image = open_picture(sample.file)
         except InputError as error:
