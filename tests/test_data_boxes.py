@@ -250,6 +250,29 @@ def test_a_split_is_drawn_by_the_seed_and_the_names(tmp_path: Path) -> None:
     assert data.validation != other.validation
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_split_that_is_drawn_never_parts_copies(tmp_path: Path, seed: int) -> None:
+    one(tmp_path, [])
+    for n in range(0, 10, 2):
+        (tmp_path / f"{n + 1}.png").write_bytes((tmp_path / f"{n}.png").read_bytes())
+
+    data = check_boxes(tmp_path, seed=seed)
+
+    assert len(data.validation) == 2
+    first, second = sorted(int(sample.file.stem) for sample in data.validation)
+    assert (first % 2, second) == (0, first + 1)
+    assert "5 copies" in data.warnings[0]
+
+
+def test_pictures_that_are_all_the_same_cannot_be_validated_with(tmp_path: Path) -> None:
+    one(tmp_path, [])
+    for n in range(1, 10):
+        (tmp_path / f"{n}.png").write_bytes((tmp_path / "0.png").read_bytes())
+
+    with pytest.raises(InputError, match="too few pictures"):
+        check_boxes(tmp_path)
+
+
 def test_moving_a_box_changes_the_digest(tmp_path: Path) -> None:
     before = read_boxes(one(tmp_path, [[1, 1, 2, 2]])).digest
 

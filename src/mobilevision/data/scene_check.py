@@ -55,10 +55,13 @@ def looked(listing: SceneListing) -> Seen:
 
 
 def repeated(seen: Seen) -> SceneListing:
-    """Set aside the copies of a picture in later splits: of train, validation and test, the first keeps it."""
+    """Set aside the copies of a picture in later splits: of train, validation and test, the first keeps it.
+
+    Those in the same split are kept, and noted, so that they go the same way.
+    """
     listing, first = seen.listing, dict[str, Entry]()
     pairs = sorted(zip(listing.entries, seen.looks, strict=True), key=lambda pair: (RANKS[pair[0].split], pair[0].file))
-    kept, copies = [], 0
+    kept = []
     for entry, look in pairs:
         other = first.setdefault(look.digest, entry)
         if RANKS[entry.split] > RANKS[other.split]:
@@ -66,9 +69,10 @@ def repeated(seen: Seen) -> SceneListing:
             listing.set_aside.append(SetAside(entry.file, reason))
         else:
             kept.append(entry)
-            copies += other is not entry
-    if copies:
-        listing.warnings.append(f"{copies} copies of other pictures in the same split count more than once")
+            if other is not entry:
+                listing.copies[entry.file] = other.file
+    if listing.copies:
+        listing.warnings.append(f"{len(listing.copies)} copies of other pictures in the same split count more than once")
     listing.entries = kept
     return listing
 

@@ -61,6 +61,7 @@ class SceneListing:
         entries: the pictures.
         set_aside: files that cannot be used, with the reasons.
         warnings: what a person should know, a sentence each.
+        copies: of a file with the bytes of another, that other; a split that is drawn does not part them.
     """
 
     source: str
@@ -69,6 +70,7 @@ class SceneListing:
     entries: list[Entry] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    copies: dict[Path, Path] = field(default_factory=dict)
 
 
 def split_of(*names: str) -> str:
@@ -84,7 +86,7 @@ def divided(listing: SceneListing, made: Callable[[Entry], Sample], *, seed: int
     """The data set of a listing; where nothing is listed for validation, a part of train is cut off for it.
 
     A hash of `seed` and the file's name decides who goes: it is the same on every machine, and files that come later
-    move few of the others.
+    move few of the others. Copies go the way of the file that they are of.
 
     Raises:
         UsageError: if `validation` is no share.
@@ -115,15 +117,17 @@ def divided(listing: SceneListing, made: Callable[[Entry], Sample], *, seed: int
 
 
 def _cut(listing: SceneListing, train: Sequence[Entry], *, seed: int, share: float) -> tuple[list[Entry], list[Entry]]:
-    count = max(1, round(share * len(train)))
-    if count >= len(train):
-        raise InputError(f"{listing.source} has too few pictures ({len(train)}) to keep some for validation; add some")
-
     def lot(entry: Entry) -> bytes:
-        return hashlib.sha256(f"{seed}:{name(entry.file, listing.root)}".encode()).digest()
+        file = listing.copies.get(entry.file, entry.file)
+        return hashlib.sha256(f"{seed}:{name(file, listing.root)}".encode()).digest()
 
-    gone = {entry.file for entry in sorted(train, key=lot)[:count]}
-    return [each for each in train if each.file not in gone], [each for each in train if each.file in gone]
+    lots = list(map(lot, train))
+    highest = sorted(lots)[max(1, round(share * len(train))) - 1] if lots else b""
+    gone = [entry for entry, drawn in zip(train, lots, strict=True) if drawn <= highest]
+    left = [entry for entry, drawn in zip(train, lots, strict=True) if drawn > highest]
+    if not left:
+        raise InputError(f"{listing.source} has too few pictures ({len(train)}) to keep some for validation; add some")
+    return left, gone
 
 
 def _first(listing: SceneListing) -> str:
