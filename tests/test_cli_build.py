@@ -20,6 +20,7 @@ import mobilevision
 from mobilevision import build
 from mobilevision.cli.app import run
 from mobilevision.deploy.artifact import Artifact
+from mobilevision.errors import InputError
 from mobilevision.files import sha256, size
 from mobilevision.run import Run
 from page_runs import make_run
@@ -89,6 +90,19 @@ def test_a_build_asked_for_again_takes_what_stands_there(colors: Path, built: Pa
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert summary["metrics"]["count"] == 8
     assert summary["report"] == str(built / "report.html")
+
+
+def test_a_build_takes_the_architecture_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, asked = tmp_path / "arch.json", []
+    file.write_text(mobilevision.arch("mnasnet_small").to_json())
+
+    def go(data: str, *, arch: Any, **_: Any) -> None:
+        asked.append(arch)
+        raise InputError("that was asked")
+
+    monkeypatch.setattr(build, "build", go)
+    assert run(["build", str(tmp_path), "--arch", str(file)]) == 3
+    assert asked == [mobilevision.arch("mnasnet_small")]
 
 
 def test_a_file_that_is_a_folder_stands_where_a_build_is_asked_for_again(

@@ -25,6 +25,7 @@ from mobilevision.cli.options import (
     words,
 )
 from mobilevision.cli.recipes import asked_recipe
+from mobilevision.cli.sources import network_named
 from mobilevision.cli.words import told_file, told_run
 
 
@@ -54,7 +55,7 @@ def build(
 
     run = go(
         data,
-        arch=arch,
+        arch=network_named(arch),
         task=task,
         loss=loss,
         to=words(to),
