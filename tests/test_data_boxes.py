@@ -231,6 +231,31 @@ def test_xml_that_is_not_right_is_told(tmp_path: Path) -> None:
     assert "there is no picture gone.png" in told[1]
 
 
+def test_a_text_in_another_encoding_is_set_aside(tmp_path: Path) -> None:
+    yolo(tmp_path / "yolo")
+    (tmp_path / "yolo" / "labels" / "train" / "train_a.txt").write_bytes("0 .5 .5 .1 .1 # größer".encode("latin-1"))
+    voc(tmp_path / "voc")
+    (tmp_path / "voc" / "Annotations" / "train_a.xml").write_bytes(
+        b"<annotation><name>gr\xf6\xdfer</name></annotation>"
+    )
+    (tmp_path / "voc" / "Annotations" / "train_c.xml").write_bytes(b'<?xml version="1.0" encoding="gbk"?><a/>')
+
+    assert "is not text in UTF-8" in read_boxes(tmp_path / "yolo").set_aside[0].reason
+    assert ["it is not XML" in each.reason for each in read_boxes(tmp_path / "voc").set_aside] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("write", "file"), [(yolo, "data.yaml"), (voc, "ImageSets/Main/train.txt")], ids=["classes", "splits"]
+)
+def test_a_list_in_another_encoding_is_told(tmp_path: Path, write: Callable[[Path], None], file: str) -> None:
+    write(tmp_path)
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_bytes("names: [größer]".encode("latin-1"))
+
+    with pytest.raises(InputError, match=f"{file} is not text in UTF-8"):
+        read_boxes(tmp_path)
+
+
 def test_a_source_without_boxes_tells_what_is_read(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", 0)
 

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,20 @@ def writing_folder(path: Path) -> Iterator[Path]:
             if old.exists():
                 old.replace(path)
             raise
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that a person or another program wrote.
+
+    Raises:
+        InputError: if it cannot be read, or is not in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8 (its byte {error.start} is none); save it so") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -139,6 +153,24 @@ def size(path: Path) -> int:
 def files_in(path: Path) -> list[Path]:
     """All files under a folder, by name; of a file, itself."""
     return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+
+
+def need_place(folder: Path, *, ours: Container[str] = (), remedy: str) -> None:
+    """Refuse a folder in which others have files: `writing_folder` would take them away with the rest.
+
+    Args:
+        folder: that is going to be written, whether it is there or not.
+        ours: names of the files, as seen from it, that may be written over.
+        remedy: what to do else, for the error.
+
+    Raises:
+        UsageError: if it is a file, or holds one that is not ours.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; {remedy}")
+    held = [file.relative_to(folder).as_posix() for file in files_in(folder)] if folder.is_dir() else []
+    if others := [name for name in held if name not in ours]:
+        raise UsageError(f"{folder} holds something else ({others[0]}), which would be lost; {remedy}")
 
 
 @contextmanager

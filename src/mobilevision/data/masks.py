@@ -18,6 +18,7 @@ from mobilevision.data.scene_listing import Entry, SceneListing, divided, split_
 from mobilevision.data.scenes import UNKNOWN, Box, MaskSample, Outline, Scenes
 from mobilevision.data.shapes import shapes_folder
 from mobilevision.errors import InputError, UsageError
+from mobilevision.files import read_text
 
 PICTURES, MASKS = ("images", "JPEGImages", "image", "img"), ("masks", "SegmentationClass", "mask", "labels")
 NAMES = "classes.txt"
@@ -128,7 +129,7 @@ def _list_pairs(source: str, root: Path, pairs: Sequence[tuple[Path, Path]]) -> 
 def _labels(file: Path) -> tuple[str, ...]:
     if not file.is_file():
         raise InputError(f"{file} is not there; name the masks' classes in it, one a line, from number 0")
-    names = tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+    names = tuple(line.strip() for line in read_text(file).splitlines() if line.strip())
     if not 2 <= len(names) <= UNKNOWN:
         raise InputError(f"{file} names {len(names)} classes; 2 to {UNKNOWN} are needed, the background among them")
     if len(set(names)) < len(names):

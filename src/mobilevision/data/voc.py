@@ -9,6 +9,7 @@ from mobilevision.data.dataset import SetAside
 from mobilevision.data.pictures import SUFFIXES, files_under
 from mobilevision.data.scene_listing import Entry, SceneListing, Thing, split_of
 from mobilevision.errors import InputError
+from mobilevision.files import read_text
 
 SETS = Path("ImageSets") / "Main"
 
@@ -36,14 +37,14 @@ def _splits(root: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for file in sorted((root / SETS).glob("*.txt")):
         if split := split_of(file.stem):
-            found |= dict.fromkeys(file.read_text(encoding="utf-8").split(), split)
+            found |= dict.fromkeys(read_text(file).split(), split)
     return found
 
 
 def _entry(file: Path, split: str) -> Entry:
     try:
         tree = ElementTree.parse(file).getroot()  # noqa: S314  # expat itself bounds how far entities grow
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError, OSError) as error:  # the middle two: of its encoding
         raise InputError(f"it is not XML: {error}") from error
     picture = _picture(file, tree.findtext("filename") or "")
     size = tree.findtext("size/width"), tree.findtext("size/height")

@@ -14,6 +14,7 @@ from mobilevision.data.jpeg import DAMAGE
 from mobilevision.data.pictures import FORMATS, files_under, named_as_picture
 from mobilevision.data.scene_listing import Entry, SceneListing, Thing, split_of
 from mobilevision.errors import InputError
+from mobilevision.files import read_text
 
 NAMES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names")
 
@@ -45,7 +46,7 @@ def list_yolo(source: str, root: Path, names: Path) -> SceneListing:
 
 
 def _labels(file: Path) -> tuple[str, ...]:
-    text = file.read_text(encoding="utf-8")
+    text = read_text(file)
     if file.suffix != ".yaml":
         named: Any = [line.strip() for line in text.splitlines() if line.strip()]
     else:
@@ -71,7 +72,7 @@ def text_of(picture: Path) -> Path:
 
 def _entry(picture: Path, split: str, labels: Sequence[str]) -> Entry:
     file = text_of(picture)
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    lines = read_text(file).splitlines() if file.is_file() else []
     size = _size(picture)
     things = tuple(_thing(line, size, labels) for line in lines if line.strip())
     return Entry(picture, things, split, size)
