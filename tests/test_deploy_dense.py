@@ -423,6 +423,8 @@ def test_a_file_that_lost_too_much_is_refused_with_the_figures() -> None:
         ShortfallError, match=r"mAP50 78.0% on 87 pictures where torch has 80.0% \(it may lose 1 points\)"
     ):
         proof.check("x.tflite")
+    with pytest.raises(ShortfallError, match="raise the floor"):
+        proof.check("x.tflite")
     MeasuredProof(87, "validation pictures", "map50", 0.791, 0.80, 1.0, "LiteRT").check("x.tflite")
 
 

@@ -92,11 +92,12 @@ class MeasuredProof:
             apart = f"{SAID[self.figure]} up to {self.largest_difference:.2g} from torch's"
             worst = ", ".join(each["layer"] for each in self.lost[:3])
             layers = f"; most is lost by {worst}" if worst else ""
+            remedy = "raise the floor, the points that it may lose" if self.near is None else "choose another format"
             at_most = "" if self.near is None else f" (at most {self.near:g})"
             raise ShortfallError(
                 f"{name} has {NAMES[self.figure]} {self.value:.1%} on {self.pictures} pictures where torch has "
                 f"{self.value_torch:.1%} (it may lose {self.limit:g} points), {apart}{at_most}{layers}; "
-                "it was not kept"
+                f"it was not kept: choose another precision, or {remedy}"
             )
 
 

@@ -71,7 +71,8 @@ class Proof:
         if not self.passed:
             raise ShortfallError(
                 f"{name} differs from torch by {self.largest_difference:.2g} of the largest score on {self.pictures} "
-                f"pictures, more than {self.limit:g} (same best class on {self.agreement:.0%}); it was not kept"
+                f"pictures, more than {self.limit:g} (same best class on {self.agreement:.0%}); it was not kept: "
+                "choose another precision or format"
             )
 
 

@@ -122,7 +122,7 @@ class IntegerProof:
             raise ShortfallError(
                 f"{name} is right on {self.accuracy:.1%} of {self.judged} pictures where torch is on "
                 f"{self.accuracy_torch:.1%}, more than {self.limit:g} points below; the layers that lose most are "
-                f"{worst}; it was not kept: calibrate on more pictures, or allow a lower floor"
+                f"{worst}; it was not kept: calibrate on more pictures, or raise the floor, the points that it may lose"
             )
 
 

@@ -50,7 +50,10 @@ def scores(runner: Runner, pictures: Array) -> Array:
     port = runner.inputs[0]
     shown = taken(pictures, runner.card).transpose(AXES[port.layout])
     if shown.shape[1:] != port.shape[1:]:
-        raise InputError(f"pictures of shape {shown.shape[1:]} do not fit the file, which takes {port.shape[1:]}")
+        raise InputError(
+            f"pictures of shape {shown.shape[1:]} do not fit the file, which takes {port.shape[1:]}; "
+            "prepare them as its facts say"
+        )
     step = port.shape[0] if isinstance(port.shape[0], int) else BATCH
     parts = [runner(port.held(shown[i : i + step])) for i in range(0, len(shown), step)]
     return scored(runner.outputs[0].meant(np.concatenate(parts)), runner.card)

@@ -217,7 +217,7 @@ class Classify:
         """
         pairs = [(predict(pictures).float().cpu(), targets.cpu()) for pictures, targets in batches]
         if not pairs:
-            raise InputError("there are no pictures to evaluate on")
+            raise InputError("there are 0 pictures to evaluate on; give some")
         scores, targets = torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])
         truth = targets.bool() if self.multilabel else F.one_hot(targets, self.outputs).bool()  # (N, outputs)
         counts = self._several(scores, targets) if self.multilabel else self._single(scores, targets)

@@ -274,7 +274,7 @@ class Detect:
             truths += [Truth(*(part.cpu() for part in truth)) for truth in targets]
             losses.update({name: value * len(pictures) for name, value in self.lost(outputs, targets).items()})
         if not truths:
-            raise InputError("there are no pictures to evaluate on")
+            raise InputError("there are 0 pictures to evaluate on; give some")
         return {
             "count": len(truths),
             **{name: value / len(truths) for name, value in losses.items()},

@@ -250,7 +250,7 @@ class Segment:
                 shown.append({"file": file} | rolled(one) | {"truth": rolled(truth)})
             count += len(masks)
         if not count:
-            raise InputError("there are no pictures to evaluate on")
+            raise InputError("there are 0 pictures to evaluate on; give some")
         confusion = matrix.compute()
         right = confusion.diagonal().sum().item() / max(1, confusion.sum().item())
         facts = {"count": count, **{name: value / count for name, value in losses.items()}}
