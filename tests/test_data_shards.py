@@ -163,6 +163,15 @@ def test_a_folder_with_other_files_is_not_written_over(data: Data, tmp_path: Pat
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years"
 
 
+def test_shards_are_written_over_but_not_what_lies_beside_them(data: Data, tmp_path: Path) -> None:
+    first = shard(data, tmp_path / "shards")
+    assert shard(data, tmp_path / "shards") == first
+    (tmp_path / "shards" / "backup.tar").write_text("years")
+    with pytest.raises(UsageError, match=r"holds something else \(backup.tar\)"):
+        shard(data, tmp_path / "shards")
+    assert (tmp_path / "shards" / "backup.tar").read_text() == "years"
+
+
 def test_a_folder_without_shards_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there are no shards"):
         read_data(f"shards:{tmp_path}")

@@ -261,7 +261,7 @@ def test_a_name_that_is_no_repository_is_refused_before_anything_is_written(run:
 
 
 def test_a_folder_that_holds_something_and_a_run_without_weights_are_refused(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="holds something else"):
         push(run, str(run.folder))
     run.best.unlink()
     with pytest.raises(InputError, match="no weights"):

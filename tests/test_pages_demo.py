@@ -136,12 +136,23 @@ def test_a_runtime_that_no_browser_has_is_refused(tmp_path: Path, capsys: Said) 
 def test_a_folder_that_holds_something_else_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thesis.txt").write_text("years")
-    with pytest.raises(UsageError, match="holds something that is no demo"):
+    with pytest.raises(UsageError, match=r"holds something else \(thesis.txt\)"):
         check_place(tmp_path / "precious")
     with pytest.raises(UsageError, match="is a file"):
         check_place(tmp_path / "precious" / "thesis.txt")
-    (tmp_path / "precious" / "demo.json").write_text("{}")
-    check_place(tmp_path / "precious")
+    facts = {"file": "a.onnx", "samples": [{"file": "samples/0.png"}]}
+    (tmp_path / "precious" / "demo.json").write_text(json.dumps(facts))
+    with pytest.raises(UsageError, match=r"holds something else \(thesis.txt\)"):
+        check_place(tmp_path / "precious")
+
+
+def test_an_older_demo_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / "demo" / "samples").mkdir(parents=True)
+    for name in ("a.onnx", "samples/0.png", "index.html", "demo.mjs", "ort.wasm.bundle.min.mjs"):
+        (tmp_path / "demo" / name).write_text("")
+    facts = {"file": "a.onnx", "samples": [{"file": "samples/0.png"}]}
+    (tmp_path / "demo" / "demo.json").write_text(json.dumps(facts))
+    check_place(tmp_path / "demo")
     check_place(tmp_path / "new")
 
 

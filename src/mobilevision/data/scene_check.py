@@ -72,7 +72,8 @@ def repeated(seen: Seen) -> SceneListing:
             if other is not entry:
                 listing.copies[entry.file] = other.file
     if listing.copies:
-        listing.warnings.append(f"{len(listing.copies)} copies of other pictures in the same split count more than once")
+        count = len(listing.copies)
+        listing.warnings.append(f"{count} copies of other pictures in the same split count more than once")
     listing.entries = kept
     return listing
 

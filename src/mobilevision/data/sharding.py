@@ -17,9 +17,9 @@ from mobilevision.data.content import content
 from mobilevision.data.dataset import Data
 from mobilevision.data.pictures import decode, named_as_picture
 from mobilevision.data.several import in_order
-from mobilevision.data.shards import INDEX, SUFFIX, is_sharded
-from mobilevision.errors import InputError, UsageError
-from mobilevision.files import write_json, writing_folder
+from mobilevision.data.shards import INDEX, SUFFIX
+from mobilevision.errors import InputError
+from mobilevision.files import need_place, write_json, writing_folder
 
 LARGEST = 100_000_000  # bytes of a shard, from where the next one begins
 QUALITY = 95  # of a JPEG; what is lost cannot be seen
@@ -127,9 +127,17 @@ def fresh(to: str | Path) -> Path:
         UsageError: if it holds something else than shards.
     """
     folder = Path(to).expanduser().absolute()
-    if folder.exists() and not is_sharded(folder) and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} holds something else than shards; choose another folder, or empty it")
+    need_place(folder, ours=_written(folder), remedy="choose another folder for the shards, or empty it")
     return folder
+
+
+def _written(folder: Path) -> set[str]:
+    """Names of earlier shards and their index, as it tells them; none, if it is no index of ours."""
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        return {INDEX, *(each["url"] for each in index["shardlist"] if index["labels"])}
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()
 
 
 def shrunk(picture: Image.Image, side: int) -> Image.Image:

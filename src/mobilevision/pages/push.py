@@ -15,7 +15,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.rounded import is_rounded
 from mobilevision.errors import InputError, MissingError, UsageError
-from mobilevision.files import files_in, write_json, write_text, writing_folder
+from mobilevision.files import files_in, need_place, write_json, write_text, writing_folder
 from mobilevision.models import open_model
 from mobilevision.pages.card import README, UNKNOWN, card_of
 from mobilevision.pages.facts import read_facts
@@ -99,8 +99,7 @@ def _check(run: Run, to: str) -> None:
     if not run.best.is_file():
         raise InputError(f"{run.folder} has no weights (best.safetensors); train it first")
     if not to.startswith(HUB):
-        if Path(to).exists() and (not Path(to).is_dir() or any(Path(to).iterdir())):
-            raise UsageError(f"{to} is there already; give a folder that is new or empty, or {HUB}owner/name")
+        need_place(Path(to), remedy=f"give a folder that is new or empty, or {HUB}owner/name")
         return
     try:
         validate_repo_id(_name(to))

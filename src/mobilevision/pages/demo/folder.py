@@ -16,8 +16,8 @@ from mobilevision.deploy.artifact import Artifact
 from mobilevision.deploy.exporting import export, file_name
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.deploy.load import load_file
-from mobilevision.errors import InputError, UsageError
-from mobilevision.files import write_json, writing_folder
+from mobilevision.errors import InputError
+from mobilevision.files import need_place, write_json, writing_folder
 from mobilevision.pages import quantities
 from mobilevision.pages.demo.runtime import ONNX, RUNTIMES, WEB, WebRuntime, find_runtime
 from mobilevision.pages.demo.samples import MOST, pictures, write_samples
@@ -28,8 +28,8 @@ from mobilevision.tasks.figures import called, headline
 SHOWN = 5
 """Labels that are told of a picture."""
 
-MARK = "demo.json"
-"""What a folder must hold to be written over: it is then an older demo."""
+PAGE, MARK = "index.html", "demo.json"
+"""The page, and the facts that it reads: they tell an older demo, which may be written over."""
 
 
 def write_demo(
@@ -83,7 +83,7 @@ def write_demo(
             "samples": shown,
         }
         write_json(folder / MARK, facts)
-        (folder / "index.html").write_text(page(run, kept, shown, browser), encoding="utf-8")
+        (folder / PAGE).write_text(page(run, kept, shown, browser), encoding="utf-8")
     return to
 
 
@@ -93,10 +93,18 @@ def check_place(to: Path) -> None:
     Raises:
         UsageError: if `to` is a file, or a folder with something else in it.
     """
-    if to.exists() and not to.is_dir():
-        raise UsageError(f"{to} is a file; name a folder for the demo")
-    if to.is_dir() and any(to.iterdir()) and not (to / MARK).is_file():
-        raise UsageError(f"{to} holds something that is no demo (it has no {MARK}); name another folder by --to")
+    need_place(to, ours=_written(to), remedy="name another folder for the demo by --to")
+
+
+def _written(to: Path) -> set[str]:
+    """Names of the files of an older demo, whichever runtime it has; none, if it is none."""
+    try:
+        facts = json.loads((to / MARK).read_text(encoding="utf-8"))
+        told = {facts["file"], *(each["file"] for each in facts["samples"])}
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()
+    carried = {file.name for each in RUNTIMES.values() for package in each.packages for file in package.files}
+    return {MARK, PAGE} | told | carried | {file.name for file in WEB.iterdir()}
 
 
 def own_files(browser: WebRuntime) -> list[Path]:
