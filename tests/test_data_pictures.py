@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from mobilevision.data import find_pictures, open_picture
 from mobilevision.data.pictures import decode, rgb
@@ -206,6 +207,18 @@ def test_damaged_bytes_give_a_picture_or_a_reason_never_anything_else(suffix: st
             except InputError:
                 refused += 1
     assert refused > 0
+
+
+@pytest.mark.parametrize("kind", [MemoryError, AttributeError])
+def test_what_is_no_damage_is_not_told_as_one(kind: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise kind
+
+    buffer = io.BytesIO()
+    scene().save(buffer, format="PNG")
+    monkeypatch.setattr(PngImageFile, "load", fails)
+    with pytest.raises(kind):
+        decode(buffer.getvalue())
 
 
 def test_a_large_jpeg_is_decoded_smaller_but_not_below_the_least(tmp_path: Path) -> None:

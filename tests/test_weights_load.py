@@ -196,6 +196,18 @@ def test_a_truncated_file_gets_a_sentence(source: Network, tmp_path: Path, name:
         read_state(path)
 
 
+def test_too_little_memory_for_weights_is_not_called_damage(
+    source: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    torch.save(dict(source.state_dict()), tmp_path / "weights.pth")
+    monkeypatch.setattr(torch, "load", full)
+    with pytest.raises(MemoryError):
+        read_state(tmp_path / "weights.pth")
+
+
 def test_a_file_that_is_not_there_and_a_checkpoint_without_tensors_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no file"):
         read_state(tmp_path / "nowhere.pth")

@@ -14,10 +14,11 @@ START, SCAN, NOTE = 0xD8, 0xDA, 0xE1
 EXIF, ORIENTATION, UPRIGHT = b"Exif\0\0", 0x0112, 1  # what its note begins with, a tag, and what that says mostly
 FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended and progressive; the others are hardly ever written
 ALONE = (0x01, *range(0xD0, 0xD8))  # markers without a length
-# What Pillow's readers raise on bytes that are not what they seem: it has no error class of its own for this.
+# What Pillow's readers raise on bytes that are not what they seem: it has no error class of its own for this. Too
+# little memory is no damage, and is told as what it is.
 DAMAGE = (
-    *(OSError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, SyntaxError),
-    *(EOFError, MemoryError, struct.error, zlib.error),
+    *(OSError, EOFError, SyntaxError, struct.error, zlib.error),  # what is cut off, and marks and notes that are none
+    *(ValueError, TypeError, LookupError, OverflowError, ZeroDivisionError),  # numbers, tags and sizes that cannot be
 )
 
 

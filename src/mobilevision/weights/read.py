@@ -18,10 +18,12 @@ from mobilevision.errors import InputError, UsageError
 State = dict[str, Tensor]
 FACTS = "mobilevision"  # key of our facts in the header of a .safetensors file
 WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model", "net")  # averaged weights are the better ones
-# What torch's reader raises on bytes that are not what they seem: it has no error class of its own for this.
+# What torch's reader raises on bytes that are not what they seem: it has no error class of its own for this. Too little
+# memory is no damage, and is told as what it is.
 DAMAGE = (
     *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, OSError, RuntimeError, ValueError),
-    *(TypeError, AttributeError, LookupError, AssertionError, MemoryError, OverflowError),
+    *(LookupError, AssertionError, OverflowError),  # places that are not there
+    *(TypeError, AttributeError),  # a tensor is put together of values that are none: torch asks a bool for its dtype
 )
 PREFIXES = ("module.", "_orig_mod.")  # what torch's parallel and compiled modules put before each name
 
