@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -240,6 +241,17 @@ class Format:
     def _need(self, package: str) -> None:
         if find_spec(package.replace("-", "_")) is None:
             raise missing_extra(package, self.extra)
+
+
+def card_of(properties: Mapping[str, str]) -> dict[str, Any]:
+    """What a file says of itself: those of its properties that are JSON; a stranger's file may hold others."""
+    card = {}
+    for name, text in properties.items():
+        try:
+            card[name] = json.loads(text)
+        except json.JSONDecodeError:
+            continue
+    return card
 
 
 def through_file(

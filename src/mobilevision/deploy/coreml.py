@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision
+from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision, card_of
 from mobilevision.errors import InputError
 from mobilevision.files import writing_folder
 
@@ -128,7 +128,7 @@ class Runner:
         spec, program = _opened(file)
         self.inputs = tuple(_port(each, "NCHW") for each in spec.description.input)
         self.outputs = tuple(_port(each, "") for each in spec.description.output)
-        self.card = _card(spec.description.metadata.userDefined)
+        self.card = card_of(spec.description.metadata.userDefined)
         self._scores = _in_core_ml(file) if ON_A_MAC else _by_itself(program)
 
     def __call__(self, pictures: Array) -> Array:
@@ -164,17 +164,6 @@ def _opened(file: Path) -> tuple[Any, Any]:
         return spec, mil.read(spec, file / MODEL / "weights")
     except (OSError, RuntimeError, ValueError, DecodeError) as error:
         raise InputError(f"{file} is not a whole .mlpackage: {error}; export it again") from error
-
-
-def _card(properties: Any) -> dict[str, Any]:
-    """The properties that are JSON; a stranger's file may hold others."""
-    card = {}
-    for name, text in properties.items():
-        try:
-            card[name] = json.loads(text)
-        except json.JSONDecodeError:
-            continue
-    return card
 
 
 def _port(declared: Any, layout: str) -> Port:

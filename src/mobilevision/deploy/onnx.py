@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision, through_file
+from mobilevision.deploy.base import FP16, FP32, INT8, Array, Format, Port, Precision, card_of, through_file
 from mobilevision.deploy.onnx_int8 import quantize
 from mobilevision.deploy.onnx_layers import layers
 from mobilevision.errors import InputError
@@ -119,23 +119,12 @@ class Runner:
             raise InputError(f"{file} is not a whole .onnx file: {error}; export it again") from error
         self.inputs = tuple(_port(each, "NCHW") for each in self._session.get_inputs())
         self.outputs = tuple(_port(each, "") for each in self._session.get_outputs())
-        self.card = _card(self._session.get_modelmeta().custom_metadata_map)
+        self.card = card_of(self._session.get_modelmeta().custom_metadata_map)
 
     def __call__(self, pictures: Array) -> Array:
         """Shape: (N, channels, height, width) -> (N, outputs)."""
         scores: Array = self._session.run([self.outputs[0].name], {self.inputs[0].name: pictures})[0]
         return scores
-
-
-def _card(properties: dict[str, str]) -> dict[str, Any]:
-    """The properties that are JSON; a stranger's file may hold others."""
-    card = {}
-    for name, text in properties.items():
-        try:
-            card[name] = json.loads(text)
-        except json.JSONDecodeError:
-            continue
-    return card
 
 
 def _port(declared: Any, layout: str) -> Port:

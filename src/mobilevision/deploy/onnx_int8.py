@@ -11,7 +11,7 @@ import numpy as np
 from mobilevision.deploy.base import Array
 from mobilevision.deploy.ranges import LOOK, Rounding, errors, told
 from mobilevision.deploy.regions import region
-from mobilevision.deploy.tails import onnx_operations, onnx_tail, spared
+from mobilevision.deploy.tails import CLIPS, onnx_operations, onnx_tail, spared
 
 INTEGER = (
     "Conv",
@@ -92,7 +92,7 @@ def _meant(found: Iterator[Mapping[str, Array]]) -> Iterator[Mapping[str, Array]
 
 def _clips(node: Any) -> bool:
     """Whether a runtime computes a node together with the convolution that it reads."""
-    return node is not None and node.op_type in ("Clip", "Relu")
+    return node is not None and node.op_type in CLIPS
 
 
 def _tensors(file: Path, pictures: Array) -> Iterator[Mapping[str, Array]]:
