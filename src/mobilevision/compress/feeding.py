@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 from mobilevision.compress.distill import Distill
@@ -14,6 +12,7 @@ from mobilevision.data.album import Album
 from mobilevision.data.cache import cached
 from mobilevision.data.dataset import Data
 from mobilevision.errors import UsageError
+from mobilevision.files import cache_folder
 from mobilevision.network import Network
 from mobilevision.run import Run
 from mobilevision.tasks.base import Task
@@ -97,7 +96,7 @@ class Feeding:
             return data
         preprocessing = seen_by(network, recipe)
         side = min(augmentation(recipe).least(preprocessing), round(ENLARGED * max(preprocessing.size)))
-        return replace(data, train=cached(Album.of(data.train), cache_folder(), side=side), cache=side)
+        return replace(data, train=cached(Album.of(data.train), cache_folder() / "pictures", side=side), cache=side)
 
     def _taught(self, task: Task, data: Data, network: Network, recipe: Recipe) -> Task:
         if not self.distilled and not self.teacher:
@@ -122,8 +121,3 @@ def _check_order(recipe: Recipe) -> None:
 
 PLAIN = Feeding()
 """The data alone."""
-
-
-def cache_folder() -> Path:
-    """Where decoded pictures are kept."""
-    return Path(os.environ.get("MOBILEVISION_CACHE") or "~/.cache/mobilevision").expanduser() / "pictures"

@@ -19,14 +19,14 @@ from mobilevision.models import open_model
 from mobilevision.network import Network
 from mobilevision.run import Run
 from mobilevision.search.bill import Bill
-from mobilevision.search.candidate import known_data, make_exam
+from mobilevision.search.candidate import make_exam
 from mobilevision.search.evaluate import Evaluator, Exam, Verdict
 from mobilevision.search.inherit import inherit
 from mobilevision.search.netadapt import Step, by_accuracy, by_ratio, known, netadapt, random_cuts
 from mobilevision.search.rival import FOLDER, UNASKED
 from mobilevision.search.session import Brief, Session
 from mobilevision.search.setting import Setting
-from mobilevision.tasks.catalog import read_task
+from mobilevision.tasks.catalog import known_data, read_task
 from mobilevision.train.loop import fit
 from mobilevision.train.recipe import Recipe
 from mobilevision.weights.save import save_weights

@@ -12,11 +12,10 @@ from safetensors.torch import load_file
 
 from mobilevision.architecture import Arch
 from mobilevision.data.dataset import Data
-from mobilevision.errors import InputError
 from mobilevision.files import writing
 from mobilevision.network import Network
 from mobilevision.search.evaluate import Exam
-from mobilevision.tasks.catalog import check_data, data_of, task_for
+from mobilevision.tasks.catalog import known_data, task_for
 from mobilevision.train.loop import fit
 from mobilevision.train.recipe import Recipe
 
@@ -74,20 +73,6 @@ def train(
             with writing(Path(to)) as beside:
                 shutil.copyfile(run.best, beside)
     return {"accuracy": metrics[asked.goal], "loss": metrics["loss"]}
-
-
-def known_data(task: str, source: str, *, digest: str, seed: int) -> Data:
-    """The pictures that the search was begun with.
-
-    Raises:
-        InputError: if they are no longer those.
-    """
-    found = data_of(task, source, seed=seed)
-    if found.digest != digest:
-        found = check_data(task, source, seed=seed)  # which also sets aside what cannot be read
-    if found.digest != digest:
-        raise InputError(f"{source} is no longer what the search was begun with; begin another in a new folder")
-    return found
 
 
 def make_exam(data: Data, *, task: str, recipe: Recipe, seed: int, device: str, processes: int = 1) -> Exam:
