@@ -316,7 +316,7 @@ def test_laps_that_were_disturbed_do_not_count(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_machine_that_is_too_busy_is_told() -> None:
-    with pytest.raises(MobilevisionError, match="disturbed all but 0 of 40 laps"):
+    with pytest.raises(MobilevisionError, match="disturbed all but 0 of 48 laps"):
         table_laps.in_turns([table_laps.Ready(lambda: time.sleep(0.001), nothing)], runs=10, warmup=0, alone=True)
 
 
@@ -325,5 +325,24 @@ def test_before_a_lap_that_counts_what_comes_in_is_written_anew() -> None:
     ready = table_laps.Ready(lambda: done.append("run"), lambda: done.append("feed"))
     for each in (ready, table_laps.colder(ready)):
         done.clear()
-        table_laps.lap(each, alone=False)
-        assert done == ["run", "feed", "run"]
+        assert len(table_laps.stretch(each, alone=False)) == table_laps.STRETCH
+        assert done == ["run"] * table_laps.SETTLING + ["feed", "run"] * table_laps.STRETCH
+
+
+def test_a_file_takes_as_long_among_others_as_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, near = 0.0, list[str]()  # seconds; whose weights are in the caches, a part of them after each run
+
+    def ready(name: str) -> table_laps.Ready:
+        def run() -> None:
+            nonlocal now
+            now += 0.001 if near.count(name) == 4 else 0.003
+            near[:] = [*near, name][-4:]
+
+        return table_laps.Ready(run, nothing)
+
+    monkeypatch.setattr(table_laps.time, "perf_counter", lambda: now)
+    (alone,) = table_laps.in_turns([ready("one")], runs=20, warmup=1, alone=False)
+    among, _ = table_laps.in_turns([ready("one"), ready("other")], runs=20, warmup=1, alone=False)
+
+    assert among == pytest.approx(alone)
+    assert alone == pytest.approx([1.0] * 20)

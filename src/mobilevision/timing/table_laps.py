@@ -24,6 +24,8 @@ LEAST = 10
 """Laps below which a median says too little."""
 PATIENCE = 4
 """How many times the laps that are wanted may be run to get them undisturbed."""
+SETTLING, STRETCH = 8, 6
+"""Laps of a file one after another: first those that bring its weights back into the caches, then those that count."""
 DISTURBED, TICK = 0.05, 5e-6
 """Share of a lap, and seconds, for which its thread may have waited."""
 SPOILT = 1 << 24
@@ -49,7 +51,7 @@ def rows(files: Sequence[str], threads: int, runs: int, warmup: int, *, cold: bo
         files: what to time, of one format.
         threads: of the runtime.
         runs: laps of each that count.
-        warmup: laps of each before, that do not.
+        warmup: turns before, that do not.
         cold: whether a row's weights have left the core's own caches before every lap, as they have in a network that
             has more of them than these hold; what comes in is in them.
 
@@ -81,10 +83,10 @@ def colder(ready: Ready) -> Ready:
 
 
 def in_turns(ready: Sequence[Ready], *, runs: int, warmup: int, alone: bool) -> list[list[float]]:
-    """Laps of each, in ms; each turn goes the other way round, and a lap comes after one that does not count.
+    """Laps of each, in ms, a few of one and then of the next; each turn goes the other way round.
 
-    Laps in which the system gave the core to another process do not count either, so that a machine that is at work
-    beside makes the timing longer, not the times.
+    Laps in which the system gave the core to another process do not count, so that a machine that is at work beside
+    makes the timing longer, not the times.
 
     Args:
         ready: what to run.
@@ -96,26 +98,35 @@ def in_turns(ready: Sequence[Ready], *, runs: int, warmup: int, alone: bool) -> 
         MobilevisionError: if `PATIENCE` times as many turns leave too few laps.
     """
     laps: list[list[float]] = [[] for _ in ready]
-    order = list(range(len(ready)))
-    for turn in range(warmup + PATIENCE * runs):
+    order, turns = list(range(len(ready))), PATIENCE * -(-runs // STRETCH)
+    for turn in range(warmup + turns):
         for which in order if turn % 2 == 0 else order[::-1]:
             if len(laps[which]) < runs:
-                ms = lap(ready[which], alone=alone)
-                if ms is not None and turn >= warmup:
-                    laps[which].append(ms)
-        if all(len(each) == runs for each in laps):
+                found = stretch(ready[which], alone=alone)
+                laps[which] += found if turn >= warmup else []
+        if all(len(each) >= runs for each in laps):
             break
     if (fewest := min(map(len, laps))) < LEAST:
         raise MobilevisionError(
-            f"other processes disturbed all but {fewest} of {PATIENCE * runs} laps; time when the machine is quieter"
+            f"other processes disturbed all but {fewest} of {turns * STRETCH} laps; time when the machine is quieter"
         )
-    return laps
+    return [each[:runs] for each in laps]
+
+
+def stretch(ready: Ready, *, alone: bool) -> list[float]:
+    """Milliseconds of laps one after another, without those that were disturbed.
+
+    A file that ran among others finds its weights gone from the caches, and takes several runs until it is as quick as
+    one that runs again and again, which is what a user's is and what `bench` times.
+    """
+    for _ in range(SETTLING):
+        ready.run()
+    return [ms for _ in range(STRETCH) if (ms := lap(ready, alone=alone)) is not None]
 
 
 def lap(ready: Ready, *, alone: bool) -> float | None:
     """Milliseconds of one run, or None if it was disturbed."""
     run = ready.run
-    run()  # the others' data has left the caches, which a network that runs again and again would not see
     ready.feed()
     start, worked = time.perf_counter(), time.thread_time()
     run()
