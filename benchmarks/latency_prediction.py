@@ -38,7 +38,7 @@ from mobilevision.timing.table import Conditions
 from mobilevision.timing.table_fill import CHANNELS, SECONDS, split
 
 OUTPUTS, DRAWN, SEED = 10, 500, 0
-RUNS, WARMUP, TOGETHER, WRITTEN = 120, 1, 20, 24
+RUNS, WARMUP, TOGETHER, WRITTEN = 100, 3, 20, 24
 """Laps that count and that do not; files timed in turns; files written in a process."""
 LARGE = 1_000_000.0
 Array = np.ndarray[Any, Any]

@@ -110,7 +110,7 @@ def test_tags_are_told_at_one_half() -> None:
 
 
 def test_nothing_cannot_be_evaluated() -> None:
-    with pytest.raises(InputError, match="no pictures"):
+    with pytest.raises(InputError, match="0 pictures"):
         ABC.evaluate(lambda x: x, [])
     with pytest.raises(InputError, match="no test pictures"):
         measure(lambda x: x, [], task=ABC, preprocessing=Preprocessing(), split="test")

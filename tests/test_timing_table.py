@@ -309,40 +309,35 @@ def test_laps_that_were_disturbed_do_not_count(monkeypatch: pytest.MonkeyPatch) 
             time.sleep(0.01)
 
     monkeypatch.setattr(table_laps, "PATIENCE", 20)
-    (laps,) = table_laps.in_turns([table_laps.Ready(sleeps_now_and_then, nothing)], runs=10, warmup=1, alone=True)
+    (laps,) = table_laps.in_turns([ready], runs=10, warmup=1, alone=True)
 
     assert len(laps) == 10
     assert all(1 <= ms < 5 for ms in laps)
 
 
 def test_a_machine_that_is_too_busy_is_told() -> None:
-    with pytest.raises(MobilevisionError, match="disturbed all but 0 of 48 laps"):
-        table_laps.in_turns([table_laps.Ready(lambda: time.sleep(0.001), nothing)], runs=10, warmup=0, alone=True)
+    with pytest.raises(MobilevisionError, match="disturbed all but 0 of 40 laps"):
+        table_laps.in_turns(
+            [table_laps.Ready(lambda: time.sleep(0.001), nothing, nothing)], runs=10, warmup=0, alone=True
+        )
 
 
-def test_before_a_lap_that_counts_what_comes_in_is_written_anew() -> None:
+def test_before_a_lap_the_caches_are_emptied_the_file_runs_and_what_comes_in_is_written_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     done: list[str] = []
-    ready = table_laps.Ready(lambda: done.append("run"), lambda: done.append("feed"))
-    for each in (ready, table_laps.colder(ready)):
-        done.clear()
-        assert len(table_laps.stretch(each, alone=False)) == table_laps.STRETCH
-        assert done == ["run"] * table_laps.SETTLING + ["feed", "run"] * table_laps.STRETCH
 
+    class Lines:
+        def max(self) -> None:
+            done.append("empty")
 
-def test_a_file_takes_as_long_among_others_as_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    now, near = 0.0, list[str]()  # seconds; whose weights are in the caches, a part of them after each run
+        def __getitem__(self, part: slice) -> Lines:
+            return self
 
-    def ready(name: str) -> table_laps.Ready:
-        def run() -> None:
-            nonlocal now
-            now += 0.001 if near.count(name) == 4 else 0.003
-            near[:] = [*near, name][-4:]
-
-        return table_laps.Ready(run, nothing)
-
-    monkeypatch.setattr(table_laps.time, "perf_counter", lambda: now)
-    (alone,) = table_laps.in_turns([ready("one")], runs=20, warmup=1, alone=False)
-    among, _ = table_laps.in_turns([ready("one"), ready("other")], runs=20, warmup=1, alone=False)
-
-    assert among == pytest.approx(alone)
-    assert alone == pytest.approx([1.0] * 20)
+    monkeypatch.setattr(table_laps, "LINES", Lines())
+    ready = table_laps.from_afar(lambda: done.append("run"), lambda: done.append("feed"))
+    table_laps.lap(ready, alone=False)
+    assert done == ["empty", "run", "feed", "run"]
+    done.clear()
+    table_laps.lap(table_laps.colder(ready), alone=False)
+    assert done == ["empty", "run", "empty", "feed", "run"]

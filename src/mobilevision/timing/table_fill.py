@@ -17,7 +17,7 @@ from mobilevision.timing.table import Conditions, TimedTable
 
 TOGETHER = 24
 """Files that are written in one process and timed in turns in another; a fill that is killed loses no more."""
-RUNS, WARMUP = 60, 1
+RUNS, WARMUP = 30, 2
 SECONDS = 60.0
 """How long one file may take, to be written and to be timed."""
 CHANNELS = 3

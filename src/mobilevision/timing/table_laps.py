@@ -24,12 +24,11 @@ LEAST = 10
 """Laps below which a median says too little."""
 PATIENCE = 4
 """How many times the laps that are wanted may be run to get them undisturbed."""
-SETTLING, STRETCH = 8, 6
-"""Laps of a file one after another: first those that bring its weights back into the caches, then those that count."""
 DISTURBED, TICK = 0.05, 5e-6
 """Share of a lap, and seconds, for which its thread may have waited."""
-SPOILT = 1 << 24
-"""Bytes that are gone through to empty a core's own caches; the largest have 4 MB."""
+OWN, ALL = 1 << 24, 1 << 26
+"""Bytes that are gone through to empty a core's own caches, the largest of which have 4 MB, and shared ones too."""
+LINES = np.ones(ALL, np.int8)
 
 
 class Ready(NamedTuple):
@@ -38,22 +37,24 @@ class Ready(NamedTuple):
     Attributes:
         run: computes.
         feed: writes what comes in anew, as the row before it does in a network.
+        settle: what comes before a lap: the caches are brought to where they are in every lap of every file.
     """
 
     run: Lap
     feed: Lap
+    settle: Lap
 
 
-def rows(files: Sequence[str], threads: int, runs: int, warmup: int, *, cold: bool = False) -> list[list[float]]:
+def rows(files: Sequence[str], threads: int, runs: int, warmup: int, *, cold: bool = True) -> list[list[float]]:
     """The job: run several files of rows in turns.
 
     Args:
         files: what to time, of one format.
         threads: of the runtime.
         runs: laps of each that count.
-        warmup: turns before, that do not.
-        cold: whether a row's weights have left the core's own caches before every lap, as they have in a network that
-            has more of them than these hold; what comes in is in them.
+        warmup: laps of each before, that do not.
+        cold: whether a row's weights have left the core's own caches before every lap, as they have in a network, where
+            other rows ran since; what comes in is in them.
 
     Returns:
         Laps of each file, in ms.
@@ -66,27 +67,41 @@ def rows(files: Sequence[str], threads: int, runs: int, warmup: int, *, cold: bo
 def networks(files: Sequence[str], threads: int, runs: int, warmup: int) -> list[list[float]]:
     """The job: run several files of whole networks in turns; arguments and result are those of `rows`.
 
-    A lap is what `bench` times: the picture copied in, computed, the scores copied out.
+    A lap is what `bench` times: the picture copied in, computed, the scores copied out. But `bench` runs one file again
+    and again, as no app does: a network whose weights stay in the shared cache is then quicker. How much of them stays
+    differs from file to file and with what else the machine does, so that no sum of rows can tell it.
     """
     return in_turns([any_runner(Path(file), threads) for file in files], runs=runs, warmup=warmup, alone=threads == 1)
 
 
 def colder(ready: Ready) -> Ready:
     """The same file, whose weights leave the caches whenever it is fed."""
-    lines = np.zeros(SPOILT // 8)
 
     def feed() -> None:
-        np.add(lines, 1, out=lines)
+        LINES[:OWN].max()
         ready.feed()
 
-    return Ready(ready.run, feed)
+    return ready._replace(feed=feed)
+
+
+def from_afar(run: Lap, feed: Lap) -> Ready:
+    """A file that ran once since all caches were emptied, as in an app that does other work between two pictures.
+
+    What runs in turns with it would empty them more or less, by how much that is.
+    """
+
+    def settle() -> None:
+        LINES.max()
+        run()
+
+    return Ready(run, feed, settle)
 
 
 def in_turns(ready: Sequence[Ready], *, runs: int, warmup: int, alone: bool) -> list[list[float]]:
-    """Laps of each, in ms, a few of one and then of the next; each turn goes the other way round.
+    """Laps of each, in ms; each turn goes the other way round.
 
-    Laps in which the system gave the core to another process do not count, so that a machine that is at work beside
-    makes the timing longer, not the times.
+    Laps in which the system gave the core to another process do not count either, so that a machine that is at work
+    beside makes the timing longer, not the times.
 
     Args:
         ready: what to run.
@@ -98,35 +113,26 @@ def in_turns(ready: Sequence[Ready], *, runs: int, warmup: int, alone: bool) -> 
         MobilevisionError: if `PATIENCE` times as many turns leave too few laps.
     """
     laps: list[list[float]] = [[] for _ in ready]
-    order, turns = list(range(len(ready))), PATIENCE * -(-runs // STRETCH)
-    for turn in range(warmup + turns):
+    order = list(range(len(ready)))
+    for turn in range(warmup + PATIENCE * runs):
         for which in order if turn % 2 == 0 else order[::-1]:
             if len(laps[which]) < runs:
-                found = stretch(ready[which], alone=alone)
-                laps[which] += found if turn >= warmup else []
-        if all(len(each) >= runs for each in laps):
+                ms = lap(ready[which], alone=alone)
+                if ms is not None and turn >= warmup:
+                    laps[which].append(ms)
+        if all(len(each) == runs for each in laps):
             break
     if (fewest := min(map(len, laps))) < LEAST:
         raise MobilevisionError(
-            f"other processes disturbed all but {fewest} of {turns * STRETCH} laps; time when the machine is quieter"
+            f"other processes disturbed all but {fewest} of {PATIENCE * runs} laps; time when the machine is quieter"
         )
-    return [each[:runs] for each in laps]
-
-
-def stretch(ready: Ready, *, alone: bool) -> list[float]:
-    """Milliseconds of laps one after another, without those that were disturbed.
-
-    A file that ran among others finds its weights gone from the caches, and takes several runs until it is as quick as
-    one that runs again and again, which is what a user's is and what `bench` times.
-    """
-    for _ in range(SETTLING):
-        ready.run()
-    return [ms for _ in range(STRETCH) if (ms := lap(ready, alone=alone)) is not None]
+    return laps
 
 
 def lap(ready: Ready, *, alone: bool) -> float | None:
     """Milliseconds of one run, or None if it was disturbed."""
     run = ready.run
+    ready.settle()
     ready.feed()
     start, worked = time.perf_counter(), time.thread_time()
     run()
@@ -147,7 +153,7 @@ def litert(file: Path, threads: int) -> Ready:
             interpreter.set_tensor(port, values)
 
     feed()
-    return Ready(interpreter.invoke, feed)
+    return from_afar(interpreter.invoke, feed)
 
 
 def onnx(file: Path, threads: int) -> Ready:
@@ -169,7 +175,7 @@ def onnx(file: Path, threads: int) -> Ready:
         for held, values in given:
             held.update_inplace(values)
 
-    return Ready(lambda: session.run_with_iobinding(binding), feed)
+    return from_afar(lambda: session.run_with_iobinding(binding), feed)
 
 
 def any_runner(file: Path, threads: int) -> Ready:
@@ -177,7 +183,7 @@ def any_runner(file: Path, threads: int) -> Ready:
     runner = open_file(file, threads=threads)
     shape = [1 if isinstance(side, str) else side for side in runner.inputs[0].shape]
     picture = _noise(shape, np.dtype(runner.inputs[0].dtype))
-    return Ready(lambda: runner(picture), lambda: None)
+    return from_afar(lambda: runner(picture), lambda: None)
 
 
 READY: dict[str, Callable[[Path, int], Ready]] = {"litert": litert, "onnx": onnx}
