@@ -1,8 +1,8 @@
-"""Other ways to write attention and layer norms, raced in each runtime against the one that is exported.
+"""Other ways to write attention, layer norms and gates, raced in each runtime against the one that is exported.
 
 Files are written first, which needs no quiet and goes on where it was stopped, then raced:
-    python benchmarks/attention_forms.py emo_1m openvino --folder runs/forms --write
-    python benchmarks/attention_forms.py emo_1m openvino --folder runs/forms --json there.json
+    python benchmarks/other_forms.py emo_1m openvino --folder runs/forms --write
+    python benchmarks/other_forms.py emo_1m openvino --folder runs/forms --json there.json
 
 All forms compute the same, with the weights of `export_latency.py`, whose "theirs" stands beside them; turns and
 intervals are its too. A ratio is a form's time by that of the form that is exported, "ours": above 1 it is slower.
@@ -24,6 +24,7 @@ from mobilevision.blocks.uib import MultiQuery
 from mobilevision.deploy.attention import ConvolutionalChannelNorm, PlainChannelNorm, PlainGridAttention
 from mobilevision.deploy.formats import find_format
 from mobilevision.deploy.prepare import Forms, reform_
+from mobilevision.layers import Chain, SqueezeExcite
 from racing import NUMBERS, OURS, STARTS, THEIRS, facts, make, place, raced, shown
 
 
@@ -152,6 +153,49 @@ class WholeNorm(nn.Module):
         return y.permute(0, 3, 1, 2)
 
 
+class WeighedProjection(nn.Module):
+    """A gate on the weights of the 1x1 convolution that reads the map, not on the map; a product instead of it."""
+
+    def __init__(self, gate: SqueezeExcite, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.squeeze, self.excite = gate.squeeze, gate.excite
+        self.weight, self.bias = nn.Parameter(conv.weight.detach().flatten(1)), conv.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: (1, cin, H, W) -> (1, out, H, W)."""
+        weight = self.weight * self.excite(self.squeeze(x.mean((2, 3), keepdim=True))).flatten(1)
+        y = x.permute(0, 2, 3, 1).flatten(0, 2) @ weight.T + self.bias
+        return y.reshape(1, *x.shape[2:], -1).permute(0, 3, 1, 2)
+
+
+class PooledGate(nn.Module):
+    """A gate whose mean is an average pool. Keeps the shape (N, C, H, W)."""
+
+    def __init__(self, gate: SqueezeExcite) -> None:
+        super().__init__()
+        self.squeeze, self.excite = gate.squeeze, gate.excite
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Keeps the shape."""
+        return x * self.excite(self.squeeze(F.avg_pool2d(x, x.shape[2:])))
+
+
+class SpelledSwish(nn.Module):
+    """Hard swish as a sum, a clip and two products. Keeps the shape."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Keeps the shape."""
+        return x * (F.relu6(x + 3) * (1 / 6))
+
+
+def weighed(part: Chain) -> Chain:
+    """A block's chain with its gate on the weights of what reads the map, if it has one."""
+    if part._modules.keys() >= {"gate", "project"}:
+        part.project.conv = WeighedProjection(part.gate, part.project.conv)
+        part.gate = nn.Identity()
+    return part
+
+
 QUERIES: Mapping[str, Forms] = {
     "one operator": {MultiQuery: WholeQueries},
     "channels first": {MultiQuery: FirstQueries},
@@ -166,7 +210,18 @@ GRIDS: Mapping[str, Forms] = {
     "norms whole, channels first": {PlainGridAttention: Grids, PlainChannelNorm: WholeNorm},
     "norms as convolutions": {PlainChannelNorm: ConvolutionalChannelNorm},
 }
-FORMS = {"mobilenetv4_hybrid_medium": QUERIES, "emo_1m": GRIDS, "emo_5m": GRIDS}
+GATES: Mapping[str, Forms] = {
+    "gates on weights": {Chain: weighed},
+    "means as pools": {SqueezeExcite: PooledGate},
+    "hard swish spelled out": {nn.Hardswish: lambda _: SpelledSwish()},
+}
+FORMS = {
+    "mobilenetv3_large_100": GATES,
+    "mobilenetv3_small_100": GATES,
+    "mobilenetv4_hybrid_medium": QUERIES,
+    "emo_1m": GRIDS,
+    "emo_5m": GRIDS,
+}
 
 
 def main(
@@ -183,7 +238,7 @@ def main(
     files = {entrant: place(folder, network, entrant[0].replace(" ", "_"), to, entrant[1]) for entrant in sides}
     if write:
         for (side, number), file in files.items():
-            job = "attention_forms:write_form" if side in FORMS[network] else "export_latency:write"
+            job = "other_forms:write_form" if side in FORMS[network] else "export_latency:write"
             make(file, to, job, {"name": network, "side": side, "to": to, "number": number})
         return
     told = raced(list(files.values()), rounds // STARTS)
