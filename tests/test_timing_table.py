@@ -309,6 +309,7 @@ def test_laps_that_were_disturbed_do_not_count(monkeypatch: pytest.MonkeyPatch) 
             time.sleep(0.01)
 
     monkeypatch.setattr(table_laps, "PATIENCE", 20)
+    ready = table_laps.Ready(sleeps_now_and_then, nothing, nothing)
     (laps,) = table_laps.in_turns([ready], runs=10, warmup=1, alone=True)
 
     assert len(laps) == 10
