@@ -36,6 +36,7 @@ from mobilevision.search.space import sample
 from mobilevision.search.spaces import find_space
 from mobilevision.timing.table import Conditions
 from mobilevision.timing.table_fill import CHANNELS, SECONDS, split
+from mobilevision.timing.table_line import best_fit
 
 OUTPUTS, DRAWN, SEED = 10, 500, 0
 RUNS, WARMUP, TOGETHER, WRITTEN = 100, 3, 20, 24
@@ -78,6 +79,8 @@ PREDICTORS: dict[str, Callable[[Sums], Array]] = {
     "counts": lambda sums: columns(sums.counts),
 }
 """What each is linear in, with the least squares of relative errors; only the constant may be negative."""
+TABLES = "as a table does"
+"""What the product says: cold rows, with or without weights, whichever foretells fitted networks better left out."""
 PULLS = (0.03, 0.1, 0.3)
 """How far the times of single rows may be moved by networks, as shares of them: one-hot features pulled to rows."""
 
@@ -217,6 +220,7 @@ def compared(sums: Sums, first: Sequence[float], second: Sequence[float], *, tes
     known = np.array(first[tested:])
     told = {name: fitted_on(make(sums), known, tested) for name, make in PREDICTORS.items()}
     told |= {f"cold rows, moved by {pull:g}": moved(sums, known, tested, pull) for pull in PULLS}
+    told[TABLES] = by_table(sums.cold, sums.counts[:, 1], known, tested)
     reached = rank_correlation(ms, again)
     return {
         "range_ms": [float(ms.min()), float(ms.max())],
@@ -235,10 +239,37 @@ def compared(sums: Sums, first: Sequence[float], second: Sequence[float], *, tes
         "measured": {
             "ms": list(first),
             "again_ms": list(second),
+            "weights": sums.counts[:, 1].tolist(),
             "warm": sums.warm.tolist(),
             "cold": sums.cold.tolist(),
         },
     }
+
+
+def by_table(rows: Array, weights: Array, known: Array, tested: int) -> tuple[Array, list[float]]:
+    """Predictions of the first `tested` networks and the line's numbers, as a table that holds the others has them."""
+    others = (rows[tested:].tolist(), weights[tested:].tolist(), known.tolist())
+    found = best_fit(*others)(*others)
+    return np.array([found(*each) for each in zip(rows[:tested], weights[:tested], strict=True)]), list(found)
+
+
+def line(facts: dict[str, Any]) -> str:
+    """A row of the page's table."""
+    told, (low, high) = facts["predictors"][TABLES], facts["range_ms"]
+    intercept, slope, far = told["coefficients"]
+    cells = (
+        facts["runtime"],
+        facts["precision"],
+        f"{low:.2f} to {high:.2f}",
+        f"{facts['constant']['error']:.0%}",
+        f"{facts['measuring_again']['error']:.1%}",
+        f"{told['error']:.1%}",
+        f"{told['worst']:.0%}",
+        f"{told['rank']:.3f}",
+        f"{told['rank_as_share']:.3f}",
+        f"{intercept:+.2f} {slope:+.2f} x rows {far:+.3f} x millions of weights",
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def fitted_on(facts: Array, known: Array, tested: int) -> tuple[Array, list[float]]:

@@ -138,8 +138,8 @@ def macs(arch: Arch, size: int | tuple[int, int] | None = None, outputs: int = 1
 class Line(NamedTuple):
     """measured = intercept + slope x predicted + far x weights; as it stands, no correction.
 
-    A row that runs again and again has its weights in the core's own caches; a whole network has more of them than
-    these hold, and fetches them from further away. So what a network takes beyond its rows grows with its weights.
+    A row alone has its weights nearer than a whole network, which has more of them than caches hold and fetches them
+    from further away. So what a network takes beyond its rows may grow with its weights.
 
     Attributes:
         intercept: in the unit of the cost.
