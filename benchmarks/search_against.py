@@ -54,7 +54,7 @@ say = partial(print, file=sys.stderr, flush=True)
 
 def main(
     folder: Annotated[Path, typer.Option(help="Where every part is kept.")] = Path("runs/against"),
-    target_ms: Annotated[float | None, typer.Option(help="Default: 0.7 of MobileNetV4-conv-small's time.")] = None,
+    target_ms: Annotated[float | None, typer.Option(help="Default: 1.5 times MobileNetV4-conv-small's time.")] = None,
     size: Annotated[int, typer.Option(help="Side of the pictures.")] = 64,
     width: Annotated[float, typer.Option(help="Of the space.")] = 1.0,
     depth: Annotated[int | None, typer.Option(help="The most blocks of a stage.")] = None,
@@ -66,7 +66,7 @@ def main(
     """Go on with all parts, and print what came out."""
     here = Conditions.here(runtime, outputs=10)
     whole = zoo.arch(RIVAL, size=size)
-    target = target_ms or kept(folder / "target.json", lambda: 0.7 * median(whole, here))
+    target = target_ms or kept(folder / "target.json", lambda: 1.5 * median(whole, here))
     brief = Brief(
         method="v4",
         space="v4_coarse_small",
