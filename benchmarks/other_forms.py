@@ -1,6 +1,6 @@
 """Other ways to write attention, layer norms and gates, raced in each runtime against the one that is exported.
 
-Files are written first, which needs no quiet and goes on where it was stopped, then raced:
+Files are written first, which needs no quiet and goes on where it was stopped; those that are there are raced then:
     python benchmarks/other_forms.py emo_1m openvino --folder runs/forms --write
     python benchmarks/other_forms.py emo_1m openvino --folder runs/forms --json there.json
 
@@ -21,7 +21,13 @@ from torch.nn import functional as F
 import export_latency
 from mobilevision import zoo
 from mobilevision.blocks.uib import MultiQuery
-from mobilevision.deploy.attention import ConvolutionalChannelNorm, PlainChannelNorm, PlainGridAttention
+from mobilevision.deploy.attention import (
+    ConvolutionalChannelNorm,
+    FirstChannelNorm,
+    FirstGridAttention,
+    PlainChannelNorm,
+    PlainGridAttention,
+)
 from mobilevision.deploy.formats import find_format
 from mobilevision.deploy.prepare import Forms, reform_
 from mobilevision.layers import Chain, SqueezeExcite
@@ -91,53 +97,13 @@ class HeadQueries(Queries):
         return self.project(y.reshape(n, h, w, -1).permute(0, 3, 1, 2))
 
 
-class Grids(nn.Module):
-    """EMO's attention channels first: grids are gathered by one permute, or none. Keeps the shape (N, C, H, W)."""
-
-    def __init__(self, attention: PlainGridAttention) -> None:
-        super().__init__()
-        self.head, self.window, self.scale = attention.head, attention.window, attention.temperature
-        self.query, self.key = attention.query, attention.key
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Keeps the shape, whose sides are multiples of the window's."""
-        (n, c, h, w), side = x.shape, self.window
-        rows, cols = h // side, w // side
-        if rows > 1:
-            x = x.reshape(n, c, side, rows, side, cols).permute(0, 3, 5, 1, 2, 4).reshape(-1, c, side, side)
-        parts = (part.reshape(-1, c // self.head, self.head, side**2) for part in (self.query(x), self.key(x), x))
-        y = self.mixed(*parts)  # (grids, heads, head, pixels)
-        if rows > 1:
-            y = y.reshape(n, rows, cols, c, side, side).permute(0, 3, 4, 1, 5, 2)
-        return y.reshape(n, c, h, w)
-
-    def mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Shape: three of (grids, heads, head, pixels) -> the same."""
-        near = (q.transpose(2, 3) * self.scale @ k).softmax(-1)
-        return v @ near.transpose(2, 3)
-
-
-class WholeGrids(Grids):
+class WholeGrids(FirstGridAttention):
     """Both products and the softmax as torch's one operator."""
 
     def mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Shape: three of (grids, heads, head, pixels) -> the same."""
         q, k, v = (each.transpose(2, 3) for each in (q, k, v))
-        return F.scaled_dot_product_attention(q, k, v, scale=self.scale).transpose(2, 3)
-
-
-class FirstNorm(nn.Module):
-    """A layer norm over channels that stand first, spelled out. Keeps the shape (N, C, H, W)."""
-
-    def __init__(self, norm: PlainChannelNorm) -> None:
-        super().__init__()
-        self.eps = norm.eps
-        self.weight, self.bias = (nn.Parameter(each.detach()[:, None, None]) for each in (norm.weight, norm.bias))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Keeps the shape."""
-        far = x - x.mean(1, keepdim=True)
-        return far * torch.rsqrt((far * far).mean(1, keepdim=True) + self.eps) * self.weight + self.bias
+        return F.scaled_dot_product_attention(q, k, v, scale=1.0).transpose(2, 3)
 
 
 class WholeNorm(nn.Module):
@@ -203,11 +169,11 @@ QUERIES: Mapping[str, Forms] = {
     "a product for each head": {MultiQuery: HeadQueries},
 }
 GRIDS: Mapping[str, Forms] = {
-    "channels first": {PlainGridAttention: Grids},
-    "channels first, norms too": {PlainGridAttention: Grids, PlainChannelNorm: FirstNorm},
+    "channels first": {PlainGridAttention: FirstGridAttention},
+    "channels first, norms too": {PlainGridAttention: FirstGridAttention, PlainChannelNorm: FirstChannelNorm},
     "one operator": {PlainGridAttention: WholeGrids},
     "norms whole": {PlainChannelNorm: WholeNorm},
-    "norms whole, channels first": {PlainGridAttention: Grids, PlainChannelNorm: WholeNorm},
+    "norms whole, channels first": {PlainGridAttention: FirstGridAttention, PlainChannelNorm: WholeNorm},
     "norms as convolutions": {PlainChannelNorm: ConvolutionalChannelNorm},
 }
 GATES: Mapping[str, Forms] = {
@@ -241,9 +207,10 @@ def main(
             job = "other_forms:write_form" if side in FORMS[network] else "export_latency:write"
             make(file, to, job, {"name": network, "side": side, "to": to, "number": number})
         return
+    files = {entrant: file for entrant, file in files.items() if file.exists()}
     told = raced(list(files.values()), rounds // STARTS)
     laps = dict(zip(files, told["laps"], strict=True))
-    pairs = [((side, number), (OURS, number)) for side, number in sides if side != OURS]
+    pairs = [((side, number), (OURS, number)) for side, number in files if side != OURS]
     found = facts(network, to, laps, told["load"], pairs=pairs)
     found["pieces"] = {" ".join(entrant): count for entrant, count in zip(files, told["pieces"], strict=True)}
     for name, ratio in found["ratios"].items():

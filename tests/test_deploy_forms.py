@@ -9,7 +9,13 @@ from torch import nn
 
 from mobilevision import zoo
 from mobilevision.blocks.irmb import GridAttention
-from mobilevision.deploy.attention import ConvolutionalChannelNorm, PlainChannelNorm, PlainGridAttention
+from mobilevision.deploy.attention import (
+    ConvolutionalChannelNorm,
+    FirstChannelNorm,
+    FirstGridAttention,
+    PlainChannelNorm,
+    PlainGridAttention,
+)
 from mobilevision.deploy.base import INT8, Format
 from mobilevision.deploy.executorch import EXECUTORCH
 from mobilevision.deploy.integers import form_for
@@ -59,16 +65,19 @@ def test_grid_attention_with_fewer_moves_computes_the_same(side: int, height: in
     attention = GridAttention(12, 4, side).double()
     x = torch.randn(2, 12, height, width).double()
 
-    torch.testing.assert_close(PlainGridAttention(attention)(x), attention(x))
+    plain = PlainGridAttention(attention)
+    torch.testing.assert_close(plain(x), attention(x))
+    torch.testing.assert_close(FirstGridAttention(plain)(x), attention(x))
 
 
-def test_a_layer_norm_of_convolutions_computes_the_same() -> None:
+@pytest.mark.parametrize("form", [ConvolutionalChannelNorm, FirstChannelNorm])
+def test_a_layer_norm_in_another_form_computes_the_same(form: type[torch.nn.Module]) -> None:
     norm = ChannelNorm(12, eps=1e-6).double()
     torch.nn.init.normal_(norm.weight)
     torch.nn.init.normal_(norm.bias)
     x = torch.randn(2, 12, 5, 6).double()
 
-    torch.testing.assert_close(ConvolutionalChannelNorm(PlainChannelNorm(norm))(x), norm(x))
+    torch.testing.assert_close(form(PlainChannelNorm(norm))(x), norm(x))
 
 
 @pytest.mark.slow

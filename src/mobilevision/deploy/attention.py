@@ -49,6 +49,42 @@ class PlainGridAttention(nn.Module):
         return x.transpose(1, 2).reshape(-1, pixels, self.head)
 
 
+class FirstGridAttention(nn.Module):
+    """A `PlainGridAttention` for runtimes that hold a map with its channels first. Keeps the shape (N, C, H, W).
+
+    Both products take and give pixels as columns, so that nothing is moved but pixels into their grids, by one permute,
+    and back, by another; a grid that spans the whole map needs none. Those tensors have six axes.
+    """
+
+    def __init__(self, attention: PlainGridAttention) -> None:
+        super().__init__()
+        self.head, self.window, self.temperature = attention.head, attention.window, attention.temperature
+        self.query, self.key = attention.query, attention.key
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: (N, C, H, W) -> the same."""
+        (n, c, h, w), side = x.shape, self.window
+        down, right = -h % side, -w % side
+        if down or right:
+            x = F.pad(x, (0, right, 0, down))
+        rows, cols = (h + down) // side, (w + right) // side
+        if rows > 1 or cols > 1:  # the pixels of a grid, which are `rows` and `cols` apart, side by side
+            x = x.reshape(n, c, side, rows, side, cols).permute(0, 3, 5, 1, 2, 4).reshape(-1, c, side, side)
+
+        parts = (self.query(x) * self.temperature, self.key(x), x)
+        y = self.mixed(*(part.reshape(-1, c // self.head, self.head, side**2) for part in parts))
+
+        if rows > 1 or cols > 1:
+            y = y.reshape(n, rows, cols, c, side, side).permute(0, 3, 4, 1, 5, 2)
+        y = y.reshape(n, c, rows * side, cols * side)
+        return y[:, :, :h, :w] if down or right else y
+
+    def mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attention within each grid. Shape: three of (grids, heads, head, pixels) -> the same."""
+        near = (q.transpose(2, 3) @ k).softmax(-1)  # (grids, heads, pixels, pixels)
+        return v @ near.transpose(2, 3)
+
+
 class PlainChannelNorm(nn.Module):
     """A `ChannelNorm` spelled out: converters write a layer norm with reshapes around it. Keeps the shape."""
 
@@ -62,6 +98,21 @@ class PlainChannelNorm(nn.Module):
         far = x - x.mean(-1, keepdim=True)
         near = torch.rsqrt((far * far).mean(-1, keepdim=True) + self.eps)
         return (far * near * self.weight + self.bias).permute(0, 3, 1, 2)
+
+
+class FirstChannelNorm(nn.Module):
+    """A `PlainChannelNorm` over channels that stand first. Keeps the shape (N, C, H, W)."""
+
+    def __init__(self, norm: PlainChannelNorm) -> None:
+        super().__init__()
+        self.eps = norm.eps
+        self.weight, self.bias = (nn.Parameter(each.detach()[:, None, None]) for each in (norm.weight, norm.bias))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: (N, C, H, W) -> the same."""
+        far = x - x.mean(1, keepdim=True)
+        y: Tensor = far * torch.rsqrt((far * far).mean(1, keepdim=True) + self.eps) * self.weight + self.bias
+        return y
 
 
 class ConvolutionalChannelNorm(nn.Module):

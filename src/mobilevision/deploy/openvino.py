@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ def export(
     from mobilevision.deploy.doors import blank
 
     pictures = blank(network, 2, shape)  # with one, the tracer would take the batch for a constant
-    model = openvino.convert_model(network.eval(), example_input=pictures, input=[-1, *shape])
+    model = openvino.convert_model(_channels_first(network.eval()), example_input=pictures, input=[-1, *shape])
     _save(model, card, to, half=precision == FP16)
 
 
@@ -65,6 +66,16 @@ def quantize(network: nn.Module, pictures: Array, card: dict[str, Any], to: Path
         off = ONNX.quantize(network, pictures, {}, file, how)
         _save(openvino.convert_model(file), card, to)
     return off
+
+
+def _channels_first(network: nn.Module) -> nn.Module:
+    """A copy with attention and layer norms for maps with their channels first, as OpenVINO holds them."""
+    from mobilevision.deploy.attention import FirstChannelNorm, FirstGridAttention, PlainChannelNorm, PlainGridAttention
+    from mobilevision.deploy.prepare import reform_
+
+    copy = deepcopy(network)
+    reform_(copy, {PlainGridAttention: FirstGridAttention, PlainChannelNorm: FirstChannelNorm})
+    return copy
 
 
 def _save(model: Any, card: dict[str, Any], to: Path, *, half: bool = False) -> None:
