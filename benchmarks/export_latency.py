@@ -172,12 +172,11 @@ def _rate(product: Any) -> float:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The results as Markdown: one table a format; the method stands above them and is kept by hand."""
+    """The results as Markdown: one table a format and machine; the method stands above them and is kept by hand."""
     parts = [METHOD]
-    for to in dict.fromkeys(found["format"] for found in results.values()):
-        rows = [found for found in results.values() if found["format"] == to]
-        first = rows[0]
-        parts.append(f"## {to}\n\n{first['runtime']}, one thread. {conditions(rows)}\n\n{HEAD}")
+    for to, machine in dict.fromkeys((found["format"], found["machine"]) for found in results.values()):
+        rows = [found for found in results.values() if (found["format"], found["machine"]) == (to, machine)]
+        parts.append(f"## {to}, {machine}\n\n{rows[0]['runtime']}, one thread. {conditions(rows)}\n\n{HEAD}")
         parts.append("".join(row(found) for found in rows))
     return "\n".join(parts)
 
@@ -202,7 +201,7 @@ def conditions(rows: list[dict[str, Any]]) -> str:
     dates = sorted(found["date"] for found in rows)
     fp32, int8 = (np.median(peaks[number]) for number in ("fp32", "int8"))
     return (
-        f"{rows[0]['machine']}; raced {dates[0]} to {dates[-1]} UTC at a load of {min(loads):.1f} to {max(loads):.1f}; "
+        f"Raced {dates[0]} to {dates[-1]} UTC at a load of {min(loads):.1f} to {max(loads):.1f}; "
         f"the product reached {fp32:.0f} GFLOP/s in fp32 and {int8:.0f} GOP/s in int8."
     )
 
