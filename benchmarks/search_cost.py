@@ -125,6 +125,12 @@ def landings(folder: Path, *, size: int, width: float, steps: int, runtime: str)
     return facts | ranged | {"landings": found, "met": all(each["near"] for each in found)}
 
 
+def line(landed: dict[str, Any], *, steps: int) -> str:
+    """A row of the page's table."""
+    target, found, measured = landed["target_ms"], landed["predicted"]["ms"], landed["measured_ms"]
+    return f"| {landed['share']:.0%} | {steps} | {target:.3f} | {found:.3f} | {measured:.3f} | {landed['off']:+.1%} |"
+
+
 def main(
     landing: Annotated[Path | None, typer.Option(help="Folder of the three searches; default: costs alone.")] = None,
     size: Annotated[int, typer.Option(help="Side of the pictures.")] = 64,

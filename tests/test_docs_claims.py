@@ -264,3 +264,21 @@ def test_what_is_said_of_the_phones_is_what_the_table_holds() -> None:
     assert f"the times alone find {pixel['times_ridge']:.0f} and {galaxy['times_ridge']:.0f}" in text
     assert f"below the paper's {accelerators[0]['device'][1]} and {accelerators[1]['device'][1]}" in text
     assert all(each["ridge"] < each["times_ridge"] < each["device"][1] / 2 for each in accelerators)
+
+
+def test_what_is_said_of_searches_is_in_the_results_beside_the_page() -> None:
+    import latency_prediction
+    import search_cost
+
+    text = (DOCS / "search_results.md").read_text(encoding="utf-8")
+    found = json.loads((DOCS / "search_results.json").read_text(encoding="utf-8"))
+    alone, again = found["one_network_ms"], found["run_again_and_again"]
+
+    assert all(latency_prediction.line(each) in text for each in found["predictions"])
+    for told in found["landings"]:
+        assert all(search_cost.line(each, steps=told["steps"]) in text for each in told["landings"])
+    words = " ".join(text.split())
+    assert f"took {alone['alone']:.2f} ms alone and {alone['among']:.2f} ms among nine others" in words
+    assert f"it takes {alone['emptied_alone']:.2f} alone and {alone['emptied_among']:.2f} among others" in words
+    assert f"to {again['litert int8']} and {again['onnx int8']} %, since" in words
+    assert f"float32 to {again['litert fp32']} and {again['onnx fp32']} %, since" in words

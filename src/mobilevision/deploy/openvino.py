@@ -63,7 +63,7 @@ def quantize(network: nn.Module, pictures: Array, card: dict[str, Any], to: Path
     assert ONNX.quantize is not None
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"integers{ONNX.suffix}"
-        off = ONNX.quantize(network, pictures, {}, file, how)
+        off = ONNX.quantize(_channels_first(network), pictures, {}, file, how)
         _save(openvino.convert_model(file), card, to)
     return off
 
