@@ -187,7 +187,8 @@ Both sides {(__doc__ or "").partition("Both sides ")[2].strip()}
 
 A ratio is a median by a median, with its 95 % interval; below 1 the first is faster. "Share" is of what torch reaches
 on one core in a 1024 x 1024 x 1024 product of the same numbers, in the same run: multiply-accumulates of convolutions,
-linear layers and attention, twice, by the time. "Pieces" are those of the XNNPACK delegate. What was tried, and what
+linear layers and attention, twice, by the time; torch's product is far from the best on AMD's cores, so it passes 100 %
+there. "Pieces" are those of the XNNPACK delegate. What was tried, and what
 falls short, stands in `docs/export_forms.md`. Both sides have the same door; what bytes in, probabilities out and
 channels last are worth is raced apart, in `docs/interface_latency.md`.
 """

@@ -282,3 +282,27 @@ def test_what_is_said_of_searches_is_in_the_results_beside_the_page() -> None:
     assert f"it takes {alone['emptied_alone']:.2f} alone and {alone['emptied_among']:.2f} among others" in words
     assert f"to {again['litert int8']} and {again['onnx int8']} %, since" in words
     assert f"float32 to {again['litert fp32']} and {again['onnx fp32']} %, since" in words
+
+
+def test_what_is_said_of_races_and_of_other_forms_is_in_the_results_beside_the_page() -> None:
+    text = " ".join((DOCS / "export_forms.md").read_text(encoding="utf-8").split())
+    races, forms = (
+        json.loads((DOCS / f"{name}.json").read_text("utf-8")) for name in ("export_latency", "other_forms")
+    )
+
+    def ours(name: str, to: str, pair: str) -> str:
+        return f"{races[f'{name} {to}']['ratios'][pair][0]:.3f}"
+
+    fp32, int8, own = "ours fp32 / theirs fp32", "ours int8 / theirs int8", "ours int8 / ours fp32"
+    large, small, hybrid = "mobilenetv3_large_100", "mobilenetv3_small_100", "mobilenetv4_hybrid_medium"
+    said = text[text.index("## What falls short") :]
+    assert f"({ours(large, 'litert', int8)} and {ours(small, 'litert', int8)}, aims" in said
+    assert f"on LiteRT {ours(hybrid, 'litert', fp32)} in fp32 (aim 0.90, reached)" in said
+    assert f"reached) and {ours(hybrid, 'litert', int8)} in int8" in said
+    for to in ("litert", "executorch", "openvino"):
+        for each in (fp32, int8):
+            assert f"{ours('emo_1m', to, each)} and {ours('emo_5m', to, each)} in" in said
+    for name, word in (("mobilenetv2_100", "V2"), (large, "V3-large"), (small, "V3-small")):
+        assert f"{word} {ours(name, 'litert', own)} of" in said
+    for race in forms.values():
+        assert all(f"{ratio[0]:.3f}" in text for pair, ratio in race["ratios"].items() if not pair.startswith("theirs"))
