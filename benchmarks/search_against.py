@@ -8,6 +8,7 @@ Parts, each kept in the folder as soon as it is done, so that a run that is stop
             about the fifth that it has not seen
     python benchmarks/search_against.py --folder runs/against
 Tiny, to see that it runs: --steps 20 --epochs 1 --folds 2 --size 32 --width 0.25 --depth 1
+--target-ms 0.16
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ def main(
         numbers={"steps": steps},
     )
     result = kept(folder / "search.json", lambda: searched(folder / "search", brief, epochs=epochs))
+    if "why" in result["random"]:
+        raise typer.BadParameter(f"{result['random']['why']}; give another --target-ms and --folder")
     found, lucky = (
         Arch.from_json((folder / "search" / name).read_text()) for name in ("arch.json", "random/arch.json")
     )

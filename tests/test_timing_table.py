@@ -9,7 +9,7 @@ import os
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -171,6 +171,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
         TimedTable.open(tmp_path / "none.jsonl")
     for text, sentence in (
         ('{"a": 1}\n', "is not a table"),
+        (json.dumps({"conditions": {k: v for k, v in asdict(HERE).items() if k != "laps"}}) + "\n", "measure again"),
         ("[]\n", "is not a table"),
         ("no json\n", "not JSON"),
     ):

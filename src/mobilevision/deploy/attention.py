@@ -25,10 +25,7 @@ class PlainGridAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (N, C, H, W) -> the same."""
         (n, c, h, w), side = x.shape, self.window
-        down, right = -h % side, -w % side
-        if down or right:
-            x = F.pad(x, (0, right, 0, down))
-        rows, cols = (h + down) // side, (w + right) // side
+        x, rows, cols = _whole_grids(x, side)
         if rows > 1:  # the rows of a grid, which are `rows` apart, side by side
             x = x.permute(0, 2, 3, 1).reshape(n, side, rows, -1).transpose(1, 2)
             x = x.reshape(n * rows, side, side * cols, c).permute(0, 3, 1, 2)
@@ -40,7 +37,7 @@ class PlainGridAttention(nn.Module):
         if rows > 1:
             y = y.reshape(n, rows, side, -1).transpose(1, 2)
         y = y.reshape(n, rows * side, cols * side, c).permute(0, 3, 1, 2)
-        return y[:, :, :h, :w] if down or right else y
+        return _cut(y, h, w)
 
     def _grids(self, x: Tensor) -> Tensor:
         """Shape: (N * rows, C, side, side * cols) -> (grids * heads, pixels, head)."""
@@ -64,10 +61,7 @@ class FirstGridAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (N, C, H, W) -> the same."""
         (n, c, h, w), side = x.shape, self.window
-        down, right = -h % side, -w % side
-        if down or right:
-            x = F.pad(x, (0, right, 0, down))
-        rows, cols = (h + down) // side, (w + right) // side
+        x, rows, cols = _whole_grids(x, side)
         if rows > 1 or cols > 1:  # the pixels of a grid, which are `rows` and `cols` apart, side by side
             x = x.reshape(n, c, side, rows, side, cols).permute(0, 3, 5, 1, 2, 4).reshape(-1, c, side, side)
 
@@ -76,8 +70,7 @@ class FirstGridAttention(nn.Module):
 
         if rows > 1 or cols > 1:
             y = y.reshape(n, rows, cols, c, side, side).permute(0, 3, 4, 1, 5, 2)
-        y = y.reshape(n, c, rows * side, cols * side)
-        return y[:, :, :h, :w] if down or right else y
+        return _cut(y.reshape(n, c, rows * side, cols * side), h, w)
 
     def mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention within each grid. Shape: three of (grids, heads, head, pixels) -> the same."""
@@ -110,29 +103,45 @@ class FirstChannelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (N, C, H, W) -> the same."""
-        far = x - x.mean(1, keepdim=True)
-        y: Tensor = far * torch.rsqrt((far * far).mean(1, keepdim=True) + self.eps) * self.weight + self.bias
+        far = x - self.mean_of(x)
+        y: Tensor = far * torch.rsqrt(self.mean_of(far * far) + self.eps) * self.weight + self.bias
         return y
 
+    def mean_of(self, x: Tensor) -> Tensor:
+        """Shape: (N, C, H, W) -> (N, 1, H, W)."""
+        return x.mean(1, keepdim=True)
 
-class ConvolutionalChannelNorm(nn.Module):
-    """A `ChannelNorm` whose means are 1x1 convolutions to one channel. Keeps the shape.
+
+class ConvolutionalChannelNorm(FirstChannelNorm):
+    """A `FirstChannelNorm` whose means are 1x1 convolutions to one channel.
 
     For runtimes whose delegate takes means over height and width alone.
     """
 
     def __init__(self, norm: PlainChannelNorm) -> None:
-        super().__init__()
-        channels, self.eps = norm.weight.shape[0], norm.eps
-        self.weight, self.bias = (nn.Parameter(each.detach()[:, None, None]) for each in (norm.weight, norm.bias))
+        super().__init__(norm)
+        channels = norm.weight.shape[0]
         self.mean = Conv2d(channels, 1, 1, bias=False, device=norm.weight.device, dtype=norm.weight.dtype)
         nn.init.constant_(self.mean.weight, 1 / channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Shape: (N, C, H, W) -> the same."""
-        far = x - self.mean(x)
-        y: Tensor = far * torch.rsqrt(self.mean(far * far) + self.eps) * self.weight + self.bias
+    def mean_of(self, x: Tensor) -> Tensor:
+        """Shape: (N, C, H, W) -> (N, 1, H, W)."""
+        y: Tensor = self.mean(x)
         return y
+
+
+def _whole_grids(x: Tensor, side: int) -> tuple[Tensor, int, int]:
+    """A map padded with zeros to whole grids, and how many there are down and across."""
+    h, w = x.shape[2:]
+    down, right = -h % side, -w % side
+    if down or right:
+        x = F.pad(x, (0, right, 0, down))
+    return x, (h + down) // side, (w + right) // side
+
+
+def _cut(x: Tensor, h: int, w: int) -> Tensor:
+    """A map without what `_whole_grids` added; nothing is written into a file where that was nothing."""
+    return x if x.shape[2:] == (h, w) else x[:, :, :h, :w]
 
 
 def _part(conv: Conv2d, i: int) -> Conv2d:

@@ -40,6 +40,7 @@ SAME = {  # what moves values without changing any; the zeros of a pad are on ev
 }
 SUMS = {aten.add.Tensor, aten.mul.Tensor}
 STILL = (MOVE, "get_attr", "output")
+"""Kinds of nodes that change no value."""
 NORMS = (PlainChannelNorm, ConvolutionalChannelNorm)
 ALONE = {aten.sub.Tensor, aten.rsqrt.default, aten.softmax.int, aten.unbind.int}
 """What stays in float32: differences and roots lose all in 8 bits; the others are not single tensors."""

@@ -18,6 +18,9 @@ from mobilevision.files import append_json, read_json_lines
 from mobilevision.timing.clock import LEAST, check, machine
 from mobilevision.timing.table_line import best_fit, left_out_error
 
+LAPS = "from emptied caches"
+"""How laps are taken, see `table_laps`: another way gives other times."""
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -30,6 +33,7 @@ class Conditions:
         threads: that the runtime may use.
         machine: the processor and its number of cores.
         outputs: of the heads; for classifiers the number of classes.
+        laps: how they are taken.
     """
 
     runtime: str
@@ -38,6 +42,7 @@ class Conditions:
     threads: int
     machine: str
     outputs: int
+    laps: str = LAPS
 
     @classmethod
     def here(cls, runtime: str, precision: str = "fp32", *, threads: int = 1, outputs: int = 1000) -> Conditions:
@@ -63,7 +68,10 @@ class Conditions:
         """
         names = [field.name for field in fields(cls)]
         if not isinstance(facts, dict) or set(names) - set(facts.get("conditions") or ()):
-            raise InputError(f"this is not a table of times: its first line must tell {', '.join(names)}")
+            raise InputError(
+                f"this is not a table of times, or one of an earlier version: its first line must tell "
+                f"{', '.join(names)}; measure again"
+            )
         return cls(**{name: facts["conditions"][name] for name in names})
 
     def differs(self, other: Conditions) -> str:

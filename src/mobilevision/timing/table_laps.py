@@ -29,6 +29,7 @@ DISTURBED, TICK = 0.05, 5e-6
 OWN, ALL = 1 << 24, 1 << 26
 """Bytes that are gone through to empty a core's own caches, the largest of which have 4 MB, and shared ones too."""
 LINES = np.ones(ALL, np.int8)
+"""What is gone through."""
 
 
 class Ready(NamedTuple):
@@ -67,9 +68,9 @@ def rows(files: Sequence[str], threads: int, runs: int, warmup: int, *, cold: bo
 def networks(files: Sequence[str], threads: int, runs: int, warmup: int) -> list[list[float]]:
     """The job: run several files of whole networks in turns; arguments and result are those of `rows`.
 
-    A lap is what `bench` times: the picture copied in, computed, the scores copied out. But `bench` runs one file again
-    and again, as no app does: a network whose weights stay in the shared cache is then quicker. How much of them stays
-    differs from file to file and with what else the machine does, so that no sum of rows can tell it.
+    A lap has what `bench` times: the picture copied in, computed, the scores copied out. But `bench` runs one file
+    again and again: a network whose weights stay in the shared cache is then quicker. How much of them stays differs
+    from file to file and with what else the machine does, so that no sum of rows can tell it.
     """
     return in_turns([any_runner(Path(file), threads) for file in files], runs=runs, warmup=warmup, alone=threads == 1)
 
