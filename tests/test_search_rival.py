@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from mobilevision.architecture import Arch
-from mobilevision.cost import macs
+from mobilevision.blocks import Head
+from mobilevision.cost import Key, cost, macs
 from mobilevision.files import read_json_lines
 from mobilevision.jobs import Done
 from mobilevision.search.chains import both_stages
@@ -27,6 +28,9 @@ from mobilevision.search.setting import Setting
 from mobilevision.search.space import choose, largest, replay, sample
 from mobilevision.search.spaces import PLANS, find_space, refined, v4_coarse, v4_fine
 from mobilevision.search.trials import search
+from mobilevision.timing import table_fill
+from mobilevision.timing.table import Conditions
+from mobilevision.timing.table_fill import TOGETHER
 from mobilevision.zoo.v2 import mobilenetv2
 
 SPACE = find_space("v4_coarse_small", size=32, width=0.25, depth=1)
@@ -165,3 +169,44 @@ def test_random_search_against_two_stages_may_find_all_that_both_can() -> None:
         others = {name: index for name, index in choices.items() if name not in widths}
 
         assert replay(fine, others).digest == arch.digest
+
+
+def by_time(folder: Path, asked: list[int], monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], int]:
+    """Random search for milliseconds on a pretended clock: the networks it tried, and how many rows are known then."""
+
+    def time_rows(keys: Sequence[Key], conditions: Conditions) -> list[float]:
+        asked.append(len(keys))
+        return [0.01 if isinstance(what, Head) else cost(what, shape).macs / 1e6 for what, shape in keys]
+
+    monkeypatch.setattr(table_fill, "time_rows", time_rows)
+    monkeypatch.setattr(table_fill, "time_networks", lambda archs, _: [macs(arch, outputs=4) / 1e6 for arch in archs])
+    brief = Brief(
+        method="random",
+        space="meta",
+        size=32,
+        width=0.25,
+        depth=1,
+        targets={"ms": 0.6},
+        outputs=4,
+        numbers={"trials": 8, "together": 1},
+    )
+    session = Session(folder, brief, table=folder / "table.jsonl", force=False, say=quiet)
+    judge = Evaluator(folder, EXAM, workers=Desk(), bill=session.bill, say=quiet)
+    result = search(session, judge)
+    assert session.latency is not None
+    return [point["digest"] for point in result["points"]], len(session.latency.timed.times)
+
+
+def test_rows_of_networks_to_come_are_timed_with_those_of_the_next_and_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ai_edge_litert", reason="a table needs a runtime; run: pip install 'mobilevision[litert]'")
+    asked = list[int]()
+    first, rows = by_time(tmp_path / "a", asked, monkeypatch)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "table.jsonl").write_bytes((tmp_path / "a" / "table.jsonl").read_bytes())
+    second, _ = by_time(tmp_path / "b", (again := list[int]()), monkeypatch)
+
+    assert first == second
+    assert not again
+    assert len(asked) <= rows / TOGETHER + 2, f"{rows} rows in parts of {asked}"

@@ -16,7 +16,8 @@ Score = Callable[[Sequence[Arch]], Sequence[float]]
 
 
 Accept = Callable[[Arch], bool]
-DRAWS = 100_000
+DRAWS, AHEAD = 100_000, 1000
+"""Networks that are drawn until one is accepted, at most, and how far draws are looked ahead."""
 
 
 def anything(arch: Arch) -> bool:
@@ -133,6 +134,13 @@ def accepted(space: Space, accept: Accept, rng: random.Random) -> Drawn:
         if accept(drawn.arch):
             return drawn
     raise UsageError(f"none of {DRAWS} networks drawn at random is near the target; choose another target or space")
+
+
+def coming(space: Space, rng: random.Random, *, accept: Accept, draws: int = AHEAD) -> Iterator[Arch]:
+    """The accepted networks among those that `rng` draws next; it is left as it is, so that it draws them again."""
+    ahead = random.Random()  # noqa: S311 - nothing secret
+    ahead.setstate(rng.getstate())
+    yield from (arch for _ in range(draws) if accept(arch := sample(space, ahead).arch))
 
 
 def tried(drawn: Sequence[Drawn], score: Score) -> list[Trial]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mobilevision.architecture import Arch
@@ -12,7 +12,7 @@ from mobilevision.jobs.telling import Say
 from mobilevision.search.bill import Bill
 from mobilevision.search.space import Choices, Space, choose, nearby
 from mobilevision.timing.table import TimedTable
-from mobilevision.timing.table_fill import fill, fit
+from mobilevision.timing.table_fill import TOGETHER, fill, fit
 from mobilevision.timing.table_line import fitted
 
 Price = Callable[[Arch], float]
@@ -45,6 +45,16 @@ class Latency:
     def know(self, archs: Sequence[Arch]) -> None:
         """Time at once all rows of some networks that the table lacks."""
         self.fill([key for arch in archs for key in self.timed.missing(arch)])
+
+    def know_ahead(self, arch: Arch, then: Iterable[Arch]) -> None:
+        """Time at once all rows that a network lacks, and of those that come then as many as one process times."""
+        keys = dict.fromkeys(self.timed.missing(arch))
+        room = max(TOGETHER, len(keys))
+        for other in then:
+            if len(keys) >= room:
+                break
+            keys |= dict.fromkeys(self.timed.missing(other))
+        self.fill(list(keys)[:room])
 
     def fill(self, keys: Sequence[Key]) -> None:
         """Time at once those of some rows that the table lacks."""

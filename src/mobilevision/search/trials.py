@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from mobilevision.architecture import Arch
 from mobilevision.errors import MobilevisionError, UsageError
-from mobilevision.search.baselines import Trial, evolution, random_search
+from mobilevision.search.baselines import Trial, coming, evolution, random_search
 from mobilevision.search.evaluate import Evaluator
 from mobilevision.search.front import Point, front, nsga2
 from mobilevision.search.liked import liked_by_trials
@@ -73,18 +73,25 @@ Search = Callable[[Session, Judge], Iterator[Trial]]
 def at_random(session: Session, judge: Judge) -> Iterator[Trial]:
     """Networks drawn at random whose first cost is near its target."""
     (first, *_), numbers = session.targets, session.brief.numbers
-    low = (1 - NEAR) * first.value
-    rough = session.latency.roughly if session.latency and first.name == "ms" else first.price
+    low, rng = (1 - NEAR) * first.value, random.Random(session.brief.seed)  # noqa: S311 - nothing secret
+    latency = session.latency if first.name == "ms" else None
+    rough = latency.roughly if latency else first.price
+
+    def likely(arch: Arch) -> bool:
+        return (1 - FAR) * low <= rough(arch) <= (1 + FAR) * first.value  # spares the timing of rows
 
     def near(arch: Arch) -> bool:
-        likely = (1 - FAR) * low <= rough(arch) <= (1 + FAR) * first.value  # spares the timing of rows
-        return likely and low <= first.price(arch) <= first.value
+        if not likely(arch):
+            return False
+        if latency and latency.timed.missing(arch):
+            latency.know_ahead(arch, coming(session.space, rng, accept=likely))
+        return low <= first.price(arch) <= first.value
 
     return random_search(
         session.space,
         judge.rewards,
         trials=numbers["trials"],
-        rng=random.Random(session.brief.seed),  # noqa: S311 - nothing secret
+        rng=rng,
         together=numbers["together"],
         accept=near,
     )
