@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -15,15 +16,17 @@ from mobilevision.blocks import Conv, Inverted
 from mobilevision.cost import Line, macs
 from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.search import tunas
-from mobilevision.search.reward import Absolute
-from mobilevision.search.space import Pick, largest
+from mobilevision.search.reward import Absolute, Hard, Soft
+from mobilevision.search.space import Choices, Pick, choose, largest
+from mobilevision.search.spaces import find_space
 from mobilevision.search.supernet import Supernet
-from mobilevision.search.tunas import Progress, Recipe, Tunas, accuracy
+from mobilevision.search.tunas import OFF, Progress, Recipe, Tunas, accuracy
 from mobilevision.timing.table_line import fitted
 
 RECIPE = Recipe(
     steps=60, lr=0.05, policy_lr=0.05, policy_growth=4, policy_quiet=0.2, recalibrate=0.5, measured=4, keep=20
 )
+LARGE = find_space("v4_coarse_small", size=32, width=0.25)
 
 
 def small(pick: Pick) -> Arch:
@@ -107,6 +110,53 @@ def test_the_state_of_another_space_is_refused() -> None:
     other = Supernet(lambda pick: Arch("other", ((Conv(pick("0.out", (4, 8))),),), size=16), 2)
     with pytest.raises(InputError, match="another space"):
         Tunas(small, other, RECIPE).restore_(kept)
+
+
+def unsure(preferred: Choices) -> Tunas:
+    """A search in a space of some millions that prefers some choices, but not by much."""
+    found = Tunas(LARGE, Supernet(LARGE, 2), RECIPE, seed=0)
+    for name, number in choose(LARGE, lambda name, _: preferred[name]).sizes.items():
+        found.policy.logits[f"{name}/{number}"] = [float(option == preferred[name]) for option in range(number)]
+    return found
+
+
+def test_a_search_that_is_not_sure_yet_lands_on_its_target() -> None:
+    large = largest(LARGE)
+    search, target = unsure(large.choices), 0.8 * price(large.arch)[0]
+    likely = search.likely(256)
+    found = search.landed(likely, price, Absolute((target,)))
+
+    assert likely[0].choices == large.choices
+    assert price(found.arch)[0] == pytest.approx(target, rel=OFF)
+    near = [drawn for drawn in likely if price(drawn.arch)[0] == pytest.approx(target, rel=OFF)]
+    assert len(near) > 1
+    assert all(search.policy.likelihood(found) >= search.policy.likelihood(drawn) for drawn in near)
+
+
+def test_the_most_likely_choices_are_taken_where_their_cost_is_as_good_as_any() -> None:
+    large = largest(LARGE)
+    search, (most,) = unsure(large.choices), price(large.arch)
+    likely = search.likely(64)
+
+    assert search.landed(likely, price, Absolute((most,))).choices == large.choices
+    assert search.landed(likely, price, Hard((1.1 * most,))).choices == large.choices
+    assert search.landed(likely, price, Soft((0.5 * most,))).choices == large.choices
+
+
+def test_where_no_network_meets_the_target_the_nearest_is_taken() -> None:
+    search = unsure(largest(LARGE).choices)
+    likely = search.likely(64)
+    found = search.landed(likely, price, Hard((1.0,)))
+
+    assert price(found.arch) == min(price(drawn.arch) for drawn in likely)
+
+
+def test_a_likelihood_is_the_chance_of_all_choices_together() -> None:
+    search = begun()
+    search.policy.logits = {"1.out/2": [0.0, math.log(3)], "1.0.kernel/2": [0.0, math.log(4)]}
+    drawn = choose(small, lambda name, options: 1)
+
+    assert math.exp(search.policy.likelihood(drawn)) == pytest.approx(3 / 4 * 4 / 5 * 1 / 2)
 
 
 def test_late_in_the_search_costs_are_put_on_the_line_of_measurements() -> None:

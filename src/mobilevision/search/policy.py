@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, sqrt
+from math import exp, log, sqrt
 from typing import Any
 
 from mobilevision.errors import InputError
@@ -68,6 +68,11 @@ class Policy:
             return chances.index(max(chances))
 
         return choose(space, likeliest)
+
+    def likelihood(self, drawn: Drawn) -> float:
+        """The logarithm of the chance that a point is drawn."""
+        sizes = drawn.sizes
+        return sum(log(self.probabilities(name, sizes[name])[taken]) for name, taken in drawn.choices.items())
 
     def probabilities(self, name: str, options: int) -> list[float]:
         """The probability of every option of a decision."""

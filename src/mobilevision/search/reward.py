@@ -25,6 +25,10 @@ class Reward(Protocol):
         """
         ...
 
+    def off(self, costs: Sequence[float], /) -> float:
+        """By which share of its target the worst cost is where it should not be; 0 if all are as good as any."""
+        ...
+
 
 @dataclass(frozen=True)
 class Absolute:
@@ -48,6 +52,10 @@ class Absolute:
         """The reward of a network."""
         return accuracy + self.beta * sum(abs(share - 1) for share in _shares(costs, self.targets))
 
+    def off(self, costs: Sequence[float], /) -> float:
+        """Above or below its target."""
+        return max(abs(share - 1) for share in _shares(costs, self.targets))
+
 
 @dataclass(frozen=True)
 class Soft:
@@ -68,6 +76,10 @@ class Soft:
     def __call__(self, accuracy: float, costs: Sequence[float], /) -> float:
         """The reward of a network."""
         return accuracy * prod(float(share**self.power) for share in _shares(costs, self.targets))
+
+    def off(self, costs: Sequence[float], /) -> float:
+        """Nowhere: every cost has its price."""
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,10 @@ class Hard:
     def __call__(self, accuracy: float, costs: Sequence[float], /) -> float:
         """The reward of a network."""
         return accuracy * prod(min(1.0, float(share**self.power)) for share in _shares(costs, self.targets))
+
+    def off(self, costs: Sequence[float], /) -> float:
+        """Above its target."""
+        return max(0.0, *(share - 1 for share in _shares(costs, self.targets)))
 
 
 def _check(targets: Sequence[float], strength: float) -> None:

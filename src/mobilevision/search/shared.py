@@ -29,6 +29,8 @@ from mobilevision.train.recipe import Recipe as Training
 
 TOLD = 100
 """Steps between two lines that tell how far the search is."""
+LIKELY = 256
+"""Networks among which one is found: the most likely choices and others that the policy draws."""
 TRAVEL = 15.0
 """How far a logit can go in a whole search; the authors' rate and 90 epochs of ImageNet give about as much."""
 
@@ -118,7 +120,10 @@ def run_tunas(session: Session, pictures: Pictures, recipe: Recipe) -> dict[str,
             keep(progress.kept, session.folder / "state")
         if progress.step % TOLD == 0:
             session.say(_told(session, progress, recipe))
-    found = search.best()
+    likely = search.likely(LIKELY)
+    if latency:
+        latency.know([drawn.arch for drawn in likely])
+    found = search.landed(likely, session.costs, session.reward)
     with session.bill.phase("judging"):
         right = shared_accuracy(supernet, found.arch, pictures.reward)
     costs = dict(zip(session.brief.targets, search.costs(found.arch, session.costs), strict=True))

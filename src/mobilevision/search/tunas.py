@@ -20,6 +20,9 @@ from mobilevision.search.space import WIDTHS, Choices, Drawn, Space, nearby
 from mobilevision.search.supernet import Others, Supernet, alternatives
 from mobilevision.timing.table_line import fitted
 
+OFF = 0.02
+"""By which share of its target a cost may be off in the network that is found."""
+
 Batch = tuple[Tensor, Any]
 """Pictures (N, channels, H, W) and what the task wants of them."""
 
@@ -161,6 +164,23 @@ class Tunas:
         """The network of the most likely choices."""
         return self.policy.best(self.space)
 
+    def likely(self, count: int) -> list[Drawn]:
+        """The network of the most likely choices, and others that the policy draws."""
+        return [self.best(), *(self.policy.sample(self.space, self.rng) for _ in range(count - 1))]
+
+    def landed(self, found: Sequence[Drawn], prices: Prices, reward: Reward) -> Drawn:
+        """The first of some networks if its costs are where they should be, else the likeliest of which this is so.
+
+        The authors take the most likely choices whatever they cost, which is near the target where the policy has
+        grown sure of them; a short search has not. Where no network is near enough, the nearest is taken.
+        """
+        off = [reward.off(self.costs(drawn.arch, prices)) for drawn in found]
+        enough = max(OFF, min(off))
+        if off[0] <= enough:
+            return found[0]
+        near = [drawn for drawn, share in zip(found, off, strict=True) if share <= enough]
+        return max(near, key=self.policy.likelihood)
+
     def costs(self, arch: Arch, prices: Prices) -> tuple[float, ...]:
         """The costs of an architecture, the first one corrected by what was measured."""
         first, *others = prices(arch)
@@ -236,9 +256,7 @@ class Tunas:
 
     def _measured(self, prices: Prices, measure: Callable[[Sequence[Arch]], Sequence[float]]) -> Line:
         """The line from predicted to measured costs: the likeliest network, and others that the policy draws."""
-        found = [self.best().arch] + [
-            self.policy.sample(self.space, self.rng).arch for _ in range(self.recipe.measured - 1)
-        ]
+        found = [drawn.arch for drawn in self.likely(self.recipe.measured)]
         return fitted([prices(arch)[0] for arch in found], measure(found))
 
 
