@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import random
 from collections.abc import Sequence
 from functools import partial
 
@@ -17,6 +18,8 @@ from mobilevision.network import Network
 from mobilevision.search.inherit import inherit
 from mobilevision.search.narrow import Bottleneck, Expansion, cuts, inside, parts
 from mobilevision.search.netadapt import Step, by_accuracy, by_ratio, netadapt, proposals
+from mobilevision.search.space import sample
+from mobilevision.search.spaces import find_space
 
 ARCH = Arch(
     "three",
@@ -72,6 +75,26 @@ def test_every_cut_builds_and_costs_less() -> None:
             assert part.channels(small) == channels
             assert CHEAP(small) < CHEAP(ARCH)
             assert Network(small, 5)(torch.randn(2, 3, 16, 16)).shape == (2, 5)
+
+
+def test_no_cut_makes_a_block_add_its_input_that_did_not_before() -> None:
+    arch = Arch("steps", ((Conv(16, 2),), (Inverted(24), Inverted(24)), (Inverted(40),)), size=16)
+    part = Bottleneck(((1, 0), (1, 1)))
+
+    assert [channels for channels, _ in cuts(arch, part)] == [8]
+    for _, small in cuts(arch, part):
+        assert inherit(Network(arch, 5), small)(torch.randn(2, 3, 16, 16)).shape == (2, 5)
+
+
+def test_every_cut_of_any_network_of_a_space_has_the_weights_that_the_network_has() -> None:
+    space, rng = find_space("mnasnet", size=32, width=0.25, depth=1), random.Random(0)
+    with torch.device("meta"):
+        for _ in range(30):
+            arch = sample(space, rng).arch
+            names = Network(arch, 3).state_dict().keys()
+            for part in parts(arch):
+                for _, small in itertools.islice(cuts(arch, part), 2):
+                    assert Network(small, 3).state_dict().keys() == names
 
 
 def test_a_bottleneck_that_is_cut_leaves_what_is_inside_every_block() -> None:

@@ -28,7 +28,7 @@ from mobilevision.train.loop import fit
 from mobilevision.train.recipe import Recipe
 
 COARSE = "v4_coarse_"
-STAGES = ("coarse", "fine")
+STAGES, SEARCHES = ("coarse", "fine"), ("seed", "adapted")
 
 
 def v3(
@@ -46,7 +46,7 @@ def v3(
         data: where the pictures are.
         brief: what is asked; the first target is the budget.
         setting: of the chain; in its folder, `seed` is the first search, `trained` its network trained, `adapted` the
-            second search.
+            second search, unless the seed meets the budget as it is.
         candidates: how candidates and proposals are trained.
         training: how the seed and the last network are trained.
         above: by which share the seed may cost more than the budget.
@@ -59,23 +59,29 @@ def v3(
     say(f"then {first['name']} is trained")
     found = _found(folder / "seed")
     seed, device = brief.seed, setting.device
-    trained(found, data, task=brief.task, recipe=training, to=folder / "trained", seed=seed, device=device)
+    accuracy = trained(found, data, task=brief.task, recipe=training, to=folder / "trained", seed=seed, device=device)
+    parts: tuple[str, ...] = SEARCHES
     if first["costs"][name] <= budget:
-        raise UsageError(
-            f"the seed has {first['costs'][name]:.4g} {name}, no more than the budget; raise --above, or take it as "
-            f"it is: {folder / 'trained'}"
-        )
-    say("and NetAdapt cuts it to the budget")
-    last = adapt(
-        folder / "trained",
+        say(f"it has {first['costs'][name]:.4g} {name}, no more than the budget: there is nothing to cut")
+        last, parts = first | {"targets": dict(brief.targets), "accuracy": accuracy}, SEARCHES[:1]
+    else:
+        say("and NetAdapt cuts it to the budget")
+        cutting = Cutting(short=candidates.changed({"epochs": 1}), long=training)
+        last = _cut(brief, setting=setting, cutting=cutting)
+    rival = _rival(data, brief, parts, setting=setting, recipe=candidates)
+    return concluded(folder, last | {"method": brief.method, "random": rival}, parts)
+
+
+def _cut(brief: Brief, *, setting: Setting, cutting: Cutting) -> dict[str, Any]:
+    """What NetAdapt makes of the trained seed of `v3`."""
+    name, budget = next(iter(brief.targets.items()))
+    return adapt(
+        setting.folder / "trained",
         setting=setting.part("adapted"),
         targets={name: budget},
         conditions={"runtime": brief.runtime, "precision": brief.precision, "threads": brief.threads},
-        cutting=Cutting(short=candidates.changed({"epochs": 1}), long=training),
+        cutting=cutting,
     )
-    parts = ("seed", "adapted")
-    rival = _rival(data, brief, parts, setting=setting, recipe=candidates)
-    return concluded(folder, last | {"method": brief.method, "random": rival}, parts)
 
 
 def v4(data: str, brief: Brief, *, setting: Setting, training: Recipe, candidates: Recipe) -> dict[str, Any]:

@@ -78,12 +78,19 @@ def parts(arch: Arch) -> Iterator[Part]:
 
 
 def cuts(arch: Arch, part: Part) -> Iterator[tuple[int, Arch]]:
-    """The architectures with 8, 16, 24 ... fewer channels in `part`, with how many are left."""
+    """The architectures with 8, 16, 24 ... fewer channels in `part`, with how many are left.
+
+    Those are left out in which a block would add its input that did not before, for as many channels enter it now as
+    leave it: no network that was trained has weights for that.
+    """
     places = part.places if isinstance(part, Bottleneck) else ()
     heads = {block.head for place in places if isinstance(block := arch.block(place), IRMB) and block.head}
     for channels in range(part.channels(arch) - GRAIN, GRAIN - 1, -GRAIN):
-        if not any(channels % head for head in heads):
-            yield channels, part.cut(arch, channels)
+        if any(channels % head for head in heads):
+            continue
+        small = part.cut(arch, channels)
+        if _joining(small) == _joining(arch):
+            yield channels, small
 
 
 def inside(block: Block, cin: int) -> int:
@@ -97,6 +104,11 @@ def inside(block: Block, cin: int) -> int:
 def _widens(block: Block) -> bool:
     expand = getattr(block, "expand", 0)
     return isinstance(block, Widening) and expand != 0 and not (isinstance(block, Inverted) and expand == 1)
+
+
+def _joining(arch: Arch) -> list[bool]:
+    """Which blocks add their input, in order."""
+    return [_joins(arch.block(place), cin) for place, cin in _incoming(arch).items()]
 
 
 def _joins(block: Block, cin: int) -> bool:
