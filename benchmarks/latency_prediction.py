@@ -30,13 +30,13 @@ from scipy.optimize import lsq_linear
 
 from mobilevision import jobs
 from mobilevision.architecture import Arch, plain
-from mobilevision.cost import Key, macs, walk
+from mobilevision.cost import Key, Totals, macs, walk
 from mobilevision.deploy.formats import find_format
 from mobilevision.search.space import sample
 from mobilevision.search.spaces import find_space
 from mobilevision.timing.table import Conditions
 from mobilevision.timing.table_fill import CHANNELS, SECONDS, split
-from mobilevision.timing.table_line import best_fit
+from mobilevision.timing.table_line import best_form, fit_form
 
 OUTPUTS, DRAWN, SEED = 10, 500, 0
 RUNS, WARMUP, TOGETHER, WRITTEN = 100, 3, 20, 24
@@ -80,7 +80,7 @@ PREDICTORS: dict[str, Callable[[Sums], Array]] = {
 }
 """What each is linear in, with the least squares of relative errors; only the constant may be negative."""
 TABLES = "as a table does"
-"""What the product says: cold rows, with or without weights, whichever foretells fitted networks better left out."""
+"""What the product says: the form of `table_line.FORMS` over cold rows that foretells fitted networks best, left out."""
 PULLS = (0.03, 0.1, 0.3)
 """How far the times of single rows may be moved by networks, as shares of them: one-hot features pulled to rows."""
 
@@ -220,7 +220,7 @@ def compared(sums: Sums, first: Sequence[float], second: Sequence[float], *, tes
     known = np.array(first[tested:])
     told = {name: fitted_on(make(sums), known, tested) for name, make in PREDICTORS.items()}
     told |= {f"cold rows, moved by {pull:g}": moved(sums, known, tested, pull) for pull in PULLS}
-    told[TABLES] = by_table(sums.cold, sums.counts[:, 1], known, tested)
+    told[TABLES] = by_table(totalled(sums), known.tolist(), tested)
     reached = rank_correlation(ms, again)
     return {
         "range_ms": [float(ms.min()), float(ms.max())],
@@ -239,24 +239,33 @@ def compared(sums: Sums, first: Sequence[float], second: Sequence[float], *, tes
         "measured": {
             "ms": list(first),
             "again_ms": list(second),
-            "weights": sums.counts[:, 1].tolist(),
-            "warm": sums.warm.tolist(),
-            "cold": sums.cold.tolist(),
+            "warm_ms": sums.warm.tolist(),
+            "totals": [each._asdict() for each in totalled(sums)],
         },
     }
 
 
-def by_table(rows: Array, weights: Array, known: Array, tested: int) -> tuple[Array, list[float]]:
+def totalled(sums: Sums) -> list[Totals]:
+    """What the rows of each network come to, as a table has it."""
+    counts = zip(sums.cold.tolist(), sums.counts.tolist(), strict=True)
+    return [Totals(cold, weights, macs_, int(rows)) for cold, (macs_, weights, _, _, rows) in counts]
+
+
+def by_table(known: Sequence[Totals], measured: Sequence[float], tested: int) -> tuple[Array, list[float]]:
     """Predictions of the first `tested` networks and the line's numbers, as a table that holds the others has them."""
-    others = (rows[tested:].tolist(), weights[tested:].tolist(), known.tolist())
-    found = best_fit(*others)(*others)
-    return np.array([found(*each) for each in zip(rows[:tested], weights[:tested], strict=True)]), list(found)
+    others = known[tested:]
+    found = fit_form(best_form(others, measured), others, measured)
+    return np.array([found(*each) for each in known[:tested]]), list(found)
+
+
+TERMS = ("ms", "x the rows' ms", "x millions of weights", "x millions of MACs", "x the number of rows")
+"""Of a `Line`'s numbers."""
 
 
 def line(facts: dict[str, Any]) -> str:
     """A row of the page's table."""
     told, (low, high) = facts["predictors"][TABLES], facts["range_ms"]
-    intercept, slope, far = told["coefficients"]
+    numbers = zip(told["coefficients"], TERMS, strict=True)
     cells = (
         facts["runtime"],
         facts["precision"],
@@ -267,7 +276,7 @@ def line(facts: dict[str, Any]) -> str:
         f"{told['worst']:.0%}",
         f"{told['rank']:.3f}",
         f"{told['rank_as_share']:.3f}",
-        f"{intercept:+.2f} {slope:+.2f} x rows {far:+.3f} x millions of weights",
+        " ".join(f"{value:+.4f} {term}".rstrip() for value, term in numbers if value),
     )
     return f"| {' | '.join(cells)} |"
 

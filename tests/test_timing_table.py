@@ -19,7 +19,7 @@ import torch
 from mobilevision import files, zoo
 from mobilevision.architecture import Arch
 from mobilevision.blocks import LRASPP, UIB, Classifier, Conv, Head, SSDLite
-from mobilevision.cost import Key, latency, macs, params, walk
+from mobilevision.cost import Key, Line, Table, Totals, latency, macs, totals, walk
 from mobilevision.errors import InputError, MobilevisionError, UsageError
 from mobilevision.search.space import Pick, Space, sample
 from mobilevision.search.space_rows import rows
@@ -190,8 +190,8 @@ def test_a_line_that_is_neither_row_nor_network_is_refused(tmp_path: Path) -> No
 def test_predictions_lie_on_the_line_through_whole_networks(tmp_path: Path, clock: list[int]) -> None:
     facts = tabulate(small, tmp_path / "t.jsonl", HERE, most=100, networks=5, force=False, say=quiet)
 
-    assert facts["slope"] == pytest.approx(1.25)
-    assert facts["intercept_ms"] == pytest.approx(0.5)
+    assert facts["line"]["slope"] == pytest.approx(1.25)
+    assert facts["line"]["intercept"] == pytest.approx(0.5)
     assert facts["error"] == pytest.approx(0, abs=1e-9)
     assert all(each["predicted_ms"] == pytest.approx(each["measured_ms"]) for each in facts["compared"])
     value = TimedTable.open(tmp_path / "t.jsonl").table()
@@ -199,50 +199,61 @@ def test_predictions_lie_on_the_line_through_whole_networks(tmp_path: Path, cloc
     assert latency(arch, value, outputs=4) == pytest.approx(table_fill.time_networks([arch], HERE)[0])
 
 
-def test_weights_that_are_fetched_from_far_are_priced(tmp_path: Path, clock: list[int]) -> None:
+def test_weights_that_are_fetched_from_far_are_priced_and_so_is_each_row(tmp_path: Path, clock: list[int]) -> None:
+    line = Line(0.0, 1.1, far=900, each=0.05)
     table = filled(tmp_path / "t.jsonl")
     rng = random.Random(0)
     drawn = {sample(small, rng).arch for _ in range(60)}
     for arch in drawn:
-        rows_ms = sum(thousands((row.block, row.shape)) for row in walk(arch, outputs=4))
-        table.add_network(arch, 0.2 + 1.1 * rows_ms + 900 * params(arch, 4) / 1e6)
+        table.add_network(arch, line(*totals(arch, Table(table.times), outputs=4)))
     value = table.table()
 
     assert len(drawn) >= table_line.ENOUGH
-    assert value.line == pytest.approx((0.2, 1.1, 900))
+    assert value.line == pytest.approx(line)
     assert value.error == pytest.approx(0, abs=1e-6)
     for arch, ms in table.networks.items():
         assert latency(arch, value, outputs=4) == pytest.approx(ms)
 
 
+def drawn_totals(count: int, rng: random.Random) -> list[Totals]:
+    return [Totals(*(rng.uniform(1, 9) for _ in range(3)), rows=rng.randint(5, 20)) for _ in range(count)]
+
+
 def test_the_form_is_chosen_that_foretells_what_it_has_not_seen() -> None:
     rng = random.Random(0)
-    rows_ms, weights = ([rng.uniform(1, 9) for _ in range(12)] for _ in range(2))
-    by_weights = [1 + 2 * r + 3 * w for r, w in zip(rows_ms, weights, strict=True)]
-    by_chance = [(1 + 2 * r) * rng.uniform(0.97, 1.03) for r in rows_ms]
+    known = drawn_totals(12, rng)
+    by_chance = [(1 + 2 * each.predicted) * rng.uniform(0.97, 1.03) for each in known]
 
-    assert table_line.best_fit(rows_ms, weights, by_weights) is table_line.by_rows_and_weights
-    chosen = table_line.best_fit(rows_ms, weights, by_chance)
-    errors = [table_line.left_out_error(form, rows_ms, weights, by_chance) for form in table_line.FORMS]
-    assert table_line.left_out_error(chosen, rows_ms, weights, by_chance) == min(errors)
-    assert table_line.best_fit([1, 2, 3], [1, 2, 3], [1, 2, 3]) is table_line.by_rows
+    for form in table_line.FORMS:
+        numbers = dict(zip(form, (3.0, 2.0, 1.5, 0.7), strict=False))
+        assert table_line.best_form(known, [Line(**numbers)(*each) for each in known]) == form
+    chosen = table_line.best_form(known, by_chance)
+    errors = [table_line.left_out_error(form, known, by_chance) for form in table_line.FORMS]
+    assert table_line.left_out_error(chosen, known, by_chance) == min(errors)
+    assert table_line.best_form(known[:3], by_chance[:3]) == table_line.FORMS[0]
 
 
-@pytest.mark.parametrize("weights", [[1, 2, 3, 4], [4, 3, 2, 1], [5, 1, 1, 5]])
-def test_where_weights_make_nothing_slower_the_line_is_that_through_rows(weights: list[float]) -> None:
-    rows_ms, measured = (
-        [1.0, 2.0, 3.0, 4.0],
-        [3 + 2.0 * r - 0.1 * w for r, w in zip((1, 2, 3, 4), weights, strict=True)],
-    )
-    line = table_line.by_rows_and_weights(rows_ms, weights, measured)
+@pytest.mark.parametrize("name", table_line.RISING)
+def test_where_more_work_makes_a_network_faster_the_line_is_that_through_rows(name: str) -> None:
+    known = drawn_totals(12, random.Random(0))
+    line = Line(0.0, 3.0, far=1.0, work=1.0, each=9.0)._replace(**{name: -0.5})
+    measured = [line(*each) for each in known]
+    found = table_line.fit_form(table_line.FORMS[-1], known, measured)
 
-    assert line == table_line.fitted(rows_ms, measured)
+    assert found == table_line.fitted([each.predicted for each in known], measured)
+
+
+def test_networks_with_as_many_rows_have_an_intercept_in_their_number() -> None:
+    known = [each._replace(rows=9) for each in drawn_totals(12, random.Random(0))]
+    measured = [3 + 2 * each.predicted for each in known]
+
+    assert table_line.fit_form(("each", "slope"), known, measured) == pytest.approx(Line(0.0, 2.0, each=3 / 9))
 
 
 def test_a_table_without_whole_networks_says_so(tmp_path: Path, clock: list[int]) -> None:
     facts = tabulate(small, tmp_path / "t.jsonl", HERE, most=100, networks=0, force=False, say=quiet)
 
-    assert (facts["slope"], facts["intercept_ms"], facts["error"]) == (1.0, 0.0, None)
+    assert (Line(**facts["line"]), facts["error"]) == (Line(), None)
     assert json.dumps(facts)  # NaN would be no JSON for others
     assert math.isnan(TimedTable.open(tmp_path / "t.jsonl").table().error)
 

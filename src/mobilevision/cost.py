@@ -135,25 +135,46 @@ def macs(arch: Arch, size: int | tuple[int, int] | None = None, outputs: int = 1
     return sum(row.cost.macs for row in walk(arch, size, outputs))
 
 
-class Line(NamedTuple):
-    """measured = intercept + slope x predicted + far x weights; as it stands, no correction.
+class Totals(NamedTuple):
+    """What the rows of a network come to.
 
-    A row alone has its weights nearer than a whole network, which has more of them than caches hold and fetches them
-    from further away. So what a network takes beyond its rows may grow with its weights.
+    Attributes:
+        predicted: the sum of their times or other costs.
+        weights: of all of them, in millions.
+        macs: multiply-accumulates, those of attention too, in millions.
+        rows: how many there are.
+    """
+
+    predicted: float
+    weights: float = 0.0
+    macs: float = 0.0
+    rows: int = 0
+
+
+class Line(NamedTuple):
+    """measured = intercept + slope x predicted + far x weights + work x macs + each x rows; by itself, no correction.
+
+    A row alone is called like a network, which is called once for all of its rows, and its map and weights are
+    elsewhere in the memory than a network's, which has more of them than caches hold.
 
     Attributes:
         intercept: in the unit of the cost.
         slope: a factor.
         far: in the unit of the cost, for a million weights.
+        work: the same, for a million multiply-accumulates.
+        each: the same, for a row; less than 0 if a row alone pays for what a network pays once.
     """
 
     intercept: float = 0.0
     slope: float = 1.0
     far: float = 0.0
+    work: float = 0.0
+    each: float = 0.0
 
-    def __call__(self, predicted: float, weights: float = 0.0) -> float:
-        """The cost that is to be expected in a measurement; `weights` in millions."""
-        return self.intercept + self.slope * predicted + self.far * weights
+    def __call__(self, predicted: float, weights: float = 0.0, macs: float = 0.0, rows: int = 0) -> float:
+        """The cost that is to be expected in a measurement; arguments are those of `Totals`."""
+        known = self.intercept + self.slope * predicted
+        return known + self.far * weights + self.work * macs + self.each * rows
 
 
 STRAIGHT = Line()
@@ -189,14 +210,21 @@ def latency(arch: Arch, table: Table, *, size: int | None = None, outputs: int =
     Raises:
         InputError: if the table lacks a row.
     """
-    total, weights = 0.0, 0
-    for row in walk(arch, size, outputs):
+    return table.line(*totals(arch, table, size=size, outputs=outputs))
+
+
+def totals(arch: Arch, table: Table, *, size: int | None = None, outputs: int = 1000) -> Totals:
+    """What the rows of a network come to, in milliseconds of a table; errors are those of `latency`."""
+    total, weights, macs_ = 0.0, 0, 0
+    rows = walk(arch, size, outputs)
+    for row in rows:
         time = table.times.get((row.block, row.shape))  # one look, because hashing a block takes most of the time
         if time is None:
             raise InputError(f"the table of {table.runtime} has no time for {row.block} on {row.shape}; measure it")
         total += time
         weights += row.cost.params
-    return table.line(total, weights / MILLION)
+        macs_ += row.cost.macs + row.cost.attention_macs
+    return Totals(total, weights / MILLION, macs_ / MILLION, len(rows))
 
 
 def roofline(rows: Iterable[Row], *, ridge: float, bytes_per_number: int = 1) -> float:

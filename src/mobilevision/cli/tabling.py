@@ -106,12 +106,22 @@ def numbers(text: str, kind: Callable[[str], Any]) -> tuple[Any, ...]:
     return tuple(found)
 
 
+TERMS = {
+    "intercept": "1 ms",
+    "slope": "sum of rows",
+    "far": "millions of weights",
+    "work": "millions of multiply-accumulates",
+    "each": "number of rows",
+}
+"""What a table's line adds up."""
+
+
 def _told_table(facts: dict[str, Any]) -> str:
     error = "" if facts["error"] is None else f"; left out one by one, they are {facts['error']:.1%} off on average"
-    far = f" + {facts['far_ms']:.4f} ms x millions of weights" if facts["far_ms"] else ""
+    line = " ".join(f"{value:+.4g} x {TERMS[name]}" for name, value in facts["line"].items() if value)
     lines = [
         f"table    {facts['table']}: {facts['rows']} rows ({facts['new_rows']} new), {facts['networks']} networks",
-        f"line     {facts['intercept_ms']:.4f} ms + {facts['slope']:.3f} x sum of rows{far}{error}",
+        f"line     {line}{error}",
         *(
             f"         {each['predicted_ms']:8.3f} ms predicted {each['measured_ms']:8.3f} ms measured"
             for each in facts["compared"]

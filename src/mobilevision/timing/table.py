@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mobilevision.architecture import Arch, fact, plain
-from mobilevision.cost import MILLION, Key, Line, Table, latency, params, walk
+from mobilevision.cost import Key, Line, Table, Totals, totals, walk
 from mobilevision.deploy.formats import find_format, find_precision
 from mobilevision.errors import InputError, UsageError
 from mobilevision.files import append_json, read_json_lines
 from mobilevision.timing.clock import LEAST, check, machine
-from mobilevision.timing.table_line import best_fit, left_out_error
+from mobilevision.timing.table_line import best_form, fit_form, left_out_error
 
 LAPS = "from emptied caches"
 """How laps are taken, see `table_laps`: another way gives other times."""
@@ -78,20 +78,6 @@ class Conditions:
         """The first fact that is another one in `other`, as "the machine is A, not B"; "" if all are alike."""
         mine, theirs = asdict(self), asdict(other)
         return next((f"{name} is {mine[name]}, not {theirs[name]}" for name in mine if mine[name] != theirs[name]), "")
-
-
-class Sums(NamedTuple):
-    """What is known of some whole networks.
-
-    Attributes:
-        rows: sums of their rows' times, in ms.
-        weights: in millions.
-        measured: their times, in ms.
-    """
-
-    rows: list[float]
-    weights: list[float]
-    measured: list[float]
 
 
 class TimedTable:
@@ -159,36 +145,29 @@ class TimedTable:
         rows = walk(arch, outputs=self.conditions.outputs)
         return list(dict.fromkeys(key for row in rows if (key := (row.block, row.shape)) not in self.times))
 
-    def sums(self) -> Sums:
-        """What is predicted and measured of the whole networks whose rows all have times."""
+    def known(self) -> tuple[list[Totals], list[float]]:
+        """Of the whole networks whose rows all have times: what their rows come to, and their own times in ms."""
         bare, outputs = Table(self.times), self.conditions.outputs
-        known = [(arch, ms) for arch, ms in self.networks.items() if not self.missing(arch)]
-        return Sums(
-            [latency(arch, bare, outputs=outputs) for arch, _ in known],
-            [params(arch, outputs) / MILLION for arch, _ in known],
-            [ms for _, ms in known],
-        )
+        found = [(arch, ms) for arch, ms in self.networks.items() if not self.missing(arch)]
+        return [totals(arch, bare, outputs=outputs) for arch, _ in found], [ms for _, ms in found]
 
     def table(self) -> Table:
         """What is known so far as a value, with the line through the whole networks."""
-        sums = self.sums()
-        fit = best_fit(*sums)
+        known, measured = self.known()
+        form = best_form(known, measured)
         return Table(
             self.times,
             runtime=self.conditions.runtime,
             precision=self.conditions.precision,
             threads=self.conditions.threads,
             machine=self.conditions.machine,
-            line=fit(*sums) if sums.measured else Line(),
-            error=left_out_error(fit, *sums),
+            line=fit_form(form, known, measured) if measured else Line(),
+            error=left_out_error(form, known, measured),
         )
 
     def compared(self, line: Line) -> list[dict[str, float]]:
         """Of every whole network that was measured and whose rows are known: "predicted_ms" and "measured_ms"."""
-        return [
-            {"predicted_ms": line(rows, weights), "measured_ms": ms}
-            for rows, weights, ms in zip(*self.sums(), strict=True)
-        ]
+        return [{"predicted_ms": line(*each), "measured_ms": ms} for each, ms in zip(*self.known(), strict=True)]
 
     def _keep(self, line: dict[str, Any]) -> None:
         append_json(self.path, line)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from mobilevision.cost import Line
+from mobilevision.cost import Line, Totals
 from mobilevision.errors import UsageError
 
 
@@ -36,44 +36,56 @@ TINY = 1e-18
 """Share of the squared predictions below which their spread is rounding alone."""
 
 
-Fit = Callable[[Sequence[float], Sequence[float], Sequence[float]], Line]
-"""(predicted, millions of weights, measured) -> the line."""
+Form = tuple[str, ...]
+"""The numbers of a line that are fitted; the others stay 0."""
 
-
-def by_rows(predicted: Sequence[float], weights: Sequence[float], measured: Sequence[float]) -> Line:
-    """The line through predictions alone."""
-    return fitted(predicted, measured)
-
-
-def by_rows_and_weights(predicted: Sequence[float], weights: Sequence[float], measured: Sequence[float]) -> Line:
-    """The plane through predictions and weights with the least squares of relative errors.
-
-    Where it would fall with either of them, the measurements do not span one, and the line through predictions is it.
-    """
-    facts = np.column_stack([np.ones(len(measured)), predicted, weights]) / np.array(measured)[:, None]
-    found, _, rank, _ = np.linalg.lstsq(facts, np.ones(len(measured)), rcond=None)
-    intercept, slope, far = found.tolist()
-    return Line(intercept, slope, far) if rank == 3 and slope > 0 and far > 0 else fitted(predicted, measured)
-
-
-FORMS: tuple[Fit, ...] = (by_rows, by_rows_and_weights)
+FORMS: tuple[Form, ...] = (
+    ("intercept", "slope"),
+    ("each", "slope"),
+    ("each", "slope", "far"),
+    ("each", "slope", "far", "work"),
+)
+"""From the simplest on. Where all networks have as many rows, "each" is an intercept."""
+RISING = ("slope", "far", "work")
+"""What makes no network faster."""
 ENOUGH = 6
 """Measurements from which on the form is chosen that foretells those best that are left out; below, the first."""
 
 
-def best_fit(predicted: Sequence[float], weights: Sequence[float], measured: Sequence[float]) -> Fit:
+def fit_form(form: Form, known: Sequence[Totals], measured: Sequence[float]) -> Line:
+    """The line of a form with the least squares of relative errors.
+
+    Where some number would make a network faster that has more to do, or the measurements do not tell the numbers
+    apart, it is the line through predictions alone.
+
+    Args:
+        form: which numbers are fitted.
+        known: what the rows of each network come to.
+        measured: what each took.
+    """
+    predicted, weights, macs, rows = (np.array(column, dtype=np.float64) for column in zip(*known, strict=True))
+    columns = {"intercept": np.ones(len(known)), "slope": predicted, "far": weights, "work": macs, "each": rows}
+    facts = np.column_stack([columns[name] for name in form]) / np.array(measured)[:, None]
+    found, _, rank, _ = np.linalg.lstsq(facts, np.ones(len(known)), rcond=None)
+    numbers = dict(zip(form, found.tolist(), strict=True))
+    if rank < len(form) or any(numbers.get(name, 1) <= 0 for name in RISING):
+        return fitted(predicted.tolist(), measured)
+    return Line(**numbers)
+
+
+def best_form(known: Sequence[Totals], measured: Sequence[float]) -> Form:
     """The form that is least off on measurements that are left out, one by one."""
     if len(measured) < ENOUGH:
-        return by_rows
-    return min(FORMS, key=lambda form: left_out_error(form, predicted, weights, measured))
+        return FORMS[0]
+    return min(FORMS, key=lambda form: left_out_error(form, known, measured))
 
 
-def left_out_error(fit: Fit, predicted: Sequence[float], weights: Sequence[float], measured: Sequence[float]) -> float:
+def left_out_error(form: Form, known: Sequence[Totals], measured: Sequence[float]) -> float:
     """The mean relative error of a measurement by the fit of all the others, as a fraction; NaN below three."""
     if len(measured) < 3:
         return float("nan")
     errors = []
-    for i, (p, w, m) in enumerate(zip(predicted, weights, measured, strict=True)):
-        line = fit(*([*each[:i], *each[i + 1 :]] for each in (predicted, weights, measured)))
-        errors.append(abs(line(p, w) / m - 1))
+    for i, (totals, ms) in enumerate(zip(known, measured, strict=True)):
+        line = fit_form(form, *([*each[:i], *each[i + 1 :]] for each in (known, measured)))
+        errors.append(abs(line(*totals) / ms - 1))
     return sum(errors) / len(errors)
