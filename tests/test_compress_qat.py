@@ -38,7 +38,7 @@ from mobilevision.errors import InputError, MissingError, UsageError
 from mobilevision.run import Run
 from mobilevision.tasks.measure import measure
 from mobilevision.train.loop import fit
-from test_deploy_int8 import integer_network
+from test_deploy_equalize import integer_network
 from test_deploy_prepare import HYBRIDS, NAMES
 from tiny_training import RECIPE as QUICK
 from tiny_training import fresh

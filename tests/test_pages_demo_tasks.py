@@ -18,10 +18,10 @@ from mobilevision.tasks.filed import FiledDetect, FiledSegment
 from mobilevision.tasks.margins import NormalizedSoftmax
 from mobilevision.train.loop import fit
 from page_served import served
-from test_train_embed import RECIPE, TINY
 from test_train_embed import TASK as VECTORS
 from test_train_embed import hues as hues
 from test_verbs_dense import taught
+from tiny_vectors import RECIPE, TINY
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from mobilevision import zoo
 from mobilevision.files import write_json, write_text
 from mobilevision.pages.report import report
 from mobilevision.pages.search_charts import Tried, agreement, tried
-from test_pages_report import Outline
+from outline import Outline
 
 FOUND = zoo.arch("mobilenetv4_conv_small", size=64, width=0.9)
 BILL = [

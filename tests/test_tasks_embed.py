@@ -1,7 +1,6 @@
-"""Vectors: what they learn by and are measured by, which classes are kept from training, and what finds them again."""
+"""Runs of vectors: which classes are kept from training, how it goes on, and what finds pictures again."""
 
 import json
-import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +11,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
-from torch.nn import functional as F
 
-from mobilevision.architecture import Arch
-from mobilevision.blocks import Classifier, Conv, Inverted, Projection
 from mobilevision.build import evaluate
 from mobilevision.cli.app import run as command
-from mobilevision.data.augment import Augment
 from mobilevision.data.class_loader import Prepared, class_loader
 from mobilevision.data.classes import check_classes, divide_classes, read_classes
 from mobilevision.data.dataset import Sample
@@ -29,131 +24,25 @@ from mobilevision.deploy.exporting import export
 from mobilevision.deploy.indexing import find, index
 from mobilevision.deploy.load import load
 from mobilevision.deploy.measured import MeasuredProof
-from mobilevision.deploy.prepare import deployable
 from mobilevision.errors import InputError, ShortfallError, UsageError
 from mobilevision.network import Network
 from mobilevision.run import Run
-from mobilevision.tasks.classify import Classify
-from mobilevision.tasks.embed import Embed, Vector
+from mobilevision.tasks.embed import Vector
 from mobilevision.tasks.index import Index
-from mobilevision.tasks.margins import MARGINS, ArcFace, CosFace, NormalizedSoftmax, Triplet, margin_facts, read_margin
-from mobilevision.tasks.retrieval import nearest, retrieval, verification
 from mobilevision.train.loop import fit, resume
-from mobilevision.train.recipes import embed_small
-from mobilevision.weights.load import load_weights_
-
-TINY = Arch("tiny", ((Conv(8, 2),), (Inverted(8, expand=2), Inverted(16, 2, expand=2))), Projection(), size=16)
-RECIPE = replace(embed_small, epochs=3, least_steps=0, batch=12, size=16, lr=0.01, turns=1)
-SHADES = ("amber", "blue", "cyan", "green", "pink", "red", "teal", "white", "yellow", "zinc")
-TASK = Embed(outputs=8, margin=NormalizedSoftmax(), classes=SHADES)
+from tiny_training import draw_hues
+from tiny_vectors import RECIPE, SHADES, TASK, TINY, fresh
 
 
 @pytest.fixture(scope="session")
 def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten classes of six noisy pictures that differ in color."""
-    generator = np.random.default_rng(1)
-    folder = tmp_path_factory.mktemp("shades")
-    for name in SHADES:
-        color = generator.integers(0, 190, 3)
-        (folder / name).mkdir()
-        for i in range(6):
-            pixels = (color + generator.integers(0, 64, (20, 20, 3))).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{i}.png")
-    return folder
+    return draw_hues(tmp_path_factory.mktemp("shades"), SHADES, side=20)
 
 
 @pytest.fixture(scope="session")
 def trained(shades: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return fit(fresh(), shades, task=TASK, recipe=RECIPE, to=tmp_path_factory.mktemp("runs") / "run", workers=0)
-
-
-def fresh(seed: int = 0) -> Network:
-    torch.manual_seed(seed)
-    return Network(TINY, TASK.outputs)
-
-
-def unit(*rows: list[float]) -> Tensor:
-    return F.normalize(torch.tensor(rows, dtype=torch.float32))
-
-
-def test_vectors_have_length_one_whatever_the_picture() -> None:
-    vectors = fresh().eval()(torch.randn(5, 3, 16, 24))
-    assert vectors.shape == (5, 8)
-    torch.testing.assert_close(vectors.norm(dim=1), torch.ones(5))
-
-
-def test_a_projection_is_a_fact_like_other_heads() -> None:
-    head = Projection(Classifier(hidden=24, act="hswish", norm=True))
-    arch = TINY.with_head(head)
-    assert Arch.from_json(arch.to_json()) == arch
-    assert arch.digest != TINY.digest
-    assert Network(arch, 8).head.hidden.conv.out_channels == 24
-
-
-def test_the_weights_of_a_classifier_start_a_projection() -> None:
-    hidden = Classifier(hidden=24, act="hswish", norm=True)
-    classifier, network = Network(TINY.with_head(hidden), 5), Network(TINY.with_head(Projection(hidden)), 8)
-    with pytest.warns(UserWarning, match="scores start afresh"):
-        load_weights_(network, classifier.state_dict())
-    pictures = torch.randn(2, 3, 16, 16)
-    torch.testing.assert_close(network.eval().embed(pictures), classifier.eval().embed(pictures))
-
-
-def test_the_form_for_files_gives_the_same_vectors() -> None:
-    network = Network(TINY.with_head(Projection(Classifier(hidden=24, act="hswish", norm=True))), 8).eval()
-    pictures = torch.randn(3, 3, 16, 16)
-    torch.testing.assert_close(deployable(network)(pictures), network(pictures), atol=1e-6, rtol=1e-5)
-
-
-def test_figures_of_four_pictures_are_those_by_hand() -> None:
-    vectors = unit([1, 0], [0.9, 0.1], [0.6, 0.5], [0, 1])
-    told = retrieval(vectors, torch.tensor([0, 0, 1, 0]))
-    # The third is alone. Of the others: 0 finds 1, (2), 3; 1 finds 0, (2), 3; 3 finds (2), 1, 0.
-    assert told["alone"] == 1
-    assert told["recall1"] == pytest.approx(2 / 3)
-    assert told["recall5"] == 1
-    assert told["map"] == pytest.approx((2 * (1 + 2 / 3) / 2 + (1 / 2 + 2 / 3) / 2) / 3)
-    assert [row["count"] for row in told["per_class"]] == [3, 1]
-    assert told["per_class"][1]["map"] is None
-
-
-def test_figures_agree_with_those_of_pytorch_metric_learning() -> None:
-    from pytorch_metric_learning.distances import CosineSimilarity
-    from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
-    from pytorch_metric_learning.utils.inference import CustomKNN
-
-    classes = torch.arange(12).repeat_interleave(25)
-    vectors = F.normalize(torch.randn(12, 16)[classes] + 1.5 * torch.randn(300, 16))
-    calculator = AccuracyCalculator(
-        include=("precision_at_1", "mean_average_precision"),
-        knn_func=CustomKNN(CosineSimilarity()),
-        kmeans_func=lambda *_: None,
-        device=torch.device("cpu"),
-    )
-    right = calculator.get_accuracy(vectors, classes)
-    told = retrieval(vectors, classes)
-    assert told["recall1"] == pytest.approx(right["precision_at_1"], abs=1e-9)
-    assert told["map"] == pytest.approx(right["mean_average_precision"], abs=1e-6)
-
-
-def test_true_accepts_are_counted_where_so_many_others_are_accepted() -> None:
-    classes = torch.arange(2).repeat_interleave(15)
-    angles = torch.cat([torch.linspace(0, 0.5, 15), torch.linspace(0.45, 0.95, 15)])
-    vectors = torch.stack([angles.cos(), angles.sin()], 1)
-    told = verification(vectors, classes)
-    cosines = vectors @ vectors.T
-    pairs = [(cosines[i, j].item(), bool(classes[i] == classes[j])) for i in range(30) for j in range(i)]
-    others = sorted((cosine for cosine, same in pairs if not same), reverse=True)
-    limit = others[2]  # of 225 other pairs, two may be accepted
-    assert told["tar_at_far_1e-02"] == pytest.approx(sum(c > limit for c, same in pairs if same) / 210, abs=0.01)
-    assert told["tar_at_far_1e-03"] is None, "225 pairs cannot tell one in a thousand"
-
-
-def test_the_nearest_are_those_of_all_compared() -> None:
-    queries, gallery = F.normalize(torch.randn(300, 6)), F.normalize(torch.randn(40, 6))
-    found = nearest(queries, gallery, 50)
-    assert found.places.shape == (300, 40)
-    assert torch.equal(found.places[:, 0], (queries @ gallery.T).argmax(1))
 
 
 def test_the_last_classes_by_name_are_kept_from_training(shades: Path) -> None:
@@ -247,60 +136,6 @@ def test_what_comes_in_from_outside_has_the_color_of_the_border() -> None:
     for _ in range(5):
         assert np.asarray(Affine(30)(white)).min() == 255
     assert Affine(10)(white).size == (20, 12)
-
-
-def test_only_vectors_learn_from_turns() -> None:
-    with pytest.raises(UsageError, match="only vectors"):
-        Classify(("a", "b")).training(Preprocessing((8, 8)), Augment(turns=4))
-    assert TASK.training(Preprocessing((8, 8)), Augment(turns=4)).turns == 4
-
-
-@pytest.mark.parametrize("name", MARGINS)
-def test_each_loss_falls_as_vectors_part(name: str) -> None:
-    margin = read_margin({"name": name})
-    task = replace(TASK, margin=margin)
-    holder = torch.nn.Module()
-    task.equip_(holder, [Sample(Path("x"), (2,))], turns=1, seed=0)
-    free = torch.nn.Parameter(torch.randn(12, 8))
-    classes = torch.arange(3).repeat_interleave(4)
-    optimizer = torch.optim.Adam([free, *holder.criterion.parameters()], 0.05)
-    before, losses = retrieval(F.normalize(free.detach()), classes), []
-    for _ in range(60):
-        loss = holder.criterion(F.normalize(free), classes)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.5 * losses[0]
-    after = retrieval(F.normalize(free.detach()), classes)
-    assert after["map"] > before["map"] + 0.2
-    assert [center.shape for center in holder.criterion.parameters()] == ([] if name == "triplet" else [(8, 3)])
-
-
-def test_the_papers_numbers_are_those_that_are_told() -> None:
-    from pytorch_metric_learning import losses
-
-    arc, cos = losses.ArcFaceLoss(3, 4), losses.CosFaceLoss(3, 4)  # as in the papers
-    assert (arc.scale, cos.scale, math.degrees(arc.margin)) == (64, 64, pytest.approx(28.6))
-    assert f"the paper has {28.6} ({round(math.radians(28.6), 2)} radians)" in str(ArcFace.__doc__)
-    assert all("the paper has 64" in str(kind.__doc__) for kind in (ArcFace, CosFace))
-    assert (CosFace().margin, 1 / NormalizedSoftmax().scale, Triplet().margin) == (cos.margin, 0.05, 0.2)
-
-
-def test_a_loss_is_facts_and_unknown_ones_are_refused() -> None:
-    assert read_margin(json.loads(json.dumps(margin_facts(ArcFace(20, 30))))) == ArcFace(20, 30)
-    task = replace(TASK, margin=Triplet(0.1), classes=("a", "b"))
-    assert Embed.read(json.loads(json.dumps(task.facts()))) == task
-    with pytest.raises(UsageError, match="did you mean arcface"):
-        read_margin({"name": "arcfaces"})
-    with pytest.raises(InputError, match="other numbers"):
-        read_margin({"name": "softmax", "margin": 1})
-
-
-def test_a_teacher_needs_no_labels() -> None:
-    teacher = unit([1, 0, 0], [0, 1, 0])
-    assert TASK.imitate(teacher, teacher).item() == 0
-    assert TASK.imitate(-teacher, teacher).item() == pytest.approx(4)
 
 
 def test_what_these_losses_do_not_know_is_refused(shades: Path, tmp_path: Path) -> None:

@@ -4,27 +4,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
-from mobilevision.architecture import Arch
-from mobilevision.blocks import Conv, Inverted, Projection
 from mobilevision.data.augment import Augment
 from mobilevision.data.dataset import Sample
 from mobilevision.data.mixing import Mixing
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import UsageError
-from mobilevision.network import Network
 from mobilevision.tasks.embed import Embed
 from mobilevision.tasks.margins import NormalizedSoftmax
 from mobilevision.train.feed import Feed
 from mobilevision.train.optimizer import groups
 from mobilevision.train.plan import make_plan
 from mobilevision.train.range_test import find_lr
-from mobilevision.train.recipes import embed_small
 from tiny_training import draw_hues
+from tiny_vectors import RECIPE, fresh
 
-TINY = Arch("tiny", ((Conv(8, 2),), (Inverted(8, expand=2), Inverted(16, 2, expand=2))), Projection(), size=16)
-RECIPE = replace(embed_small, epochs=3, least_steps=0, batch=12, size=16, lr=0.01, turns=1)
 TASK = Embed(outputs=8, margin=NormalizedSoftmax())
 
 
@@ -32,11 +26,6 @@ TASK = Embed(outputs=8, margin=NormalizedSoftmax())
 def hues(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten classes of six noisy pictures that differ in color."""
     return draw_hues(tmp_path_factory.mktemp("hues"), "abcdefghij", side=20)
-
-
-def fresh() -> Network:
-    torch.manual_seed(0)
-    return Network(TINY, TASK.outputs)
 
 
 def test_a_learning_rate_is_found_for_vectors_too(hues: Path) -> None:

@@ -1,5 +1,6 @@
 """A training of seconds: three classes of small pictures, a tiny network, and ways to stop it."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,8 +33,8 @@ def draw_colors(folder: Path) -> Path:
     return folder
 
 
-def draw_hues(folder: Path, names: str, *, side: int) -> Path:
-    """Classes of six noisy pictures that differ in color, one for each letter of `names`."""
+def draw_hues(folder: Path, names: Iterable[str], *, side: int) -> Path:
+    """Classes of six noisy pictures that differ in color, one for each of `names`."""
     generator = np.random.default_rng(1)
     for name in names:
         color = generator.integers(0, 190, 3)

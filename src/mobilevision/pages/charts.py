@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mobilevision.pages import quantities
+from mobilevision.pages.plane import COLORS, Form, Frame, Plane, Scale, legend, linear, ticks
 from mobilevision.pages.svg import Element, add, drawing, text_width, written
 
-COLORS = ("#4a86d8", "#e0853a", "#27a38d", "#c2609e", "#8a7fd6", "#b59a2f", "#5f7f9a", "#d0604f")
-WIDTH, HEIGHT = 360.0, 220.0
-LEFT, RIGHT, TOP, BOTTOM = 50.0, 12.0, 34.0, 34.0
+FRAME = Frame(360, 220, left=50, right=12, top=34, bottom=34, foot=2)
 RIGHT_COLOR, WRONG_COLOR = "#27a38d", "#e0703a"
 WRITTEN = 30  # classes up to which a matrix has labels
 FULL = 14  # letters of a label
@@ -39,7 +38,7 @@ class _Told(NamedTuple):
     total: int
 
 
-def curves(title: str, series: Sequence[Series], *, across: str, form: Callable[[float], str]) -> str:
+def curves(title: str, series: Sequence[Series], *, across: str, form: Form) -> str:
     """Curves over one axis, with a legend, round ticks and every value under the pointer.
 
     Args:
@@ -56,76 +55,29 @@ def curves(title: str, series: Sequence[Series], *, across: str, form: Callable[
     if not series:
         return ""
     xs, ys = ([point[axis] for one in series for point in one.points] for axis in (0, 1))
-    root = drawing(WIDTH, HEIGHT, name="chart", title=title, description=_told(series, form))
-    plane = _Plane(xs, ys)
-    plane.axes(root, across, form)
+    plane = Plane(FRAME, _counted(across, xs), linear("", ys, form))
+    root = plane.drawing(title, _told(series, form))
     for number, one in enumerate(series):
-        plane.curve(root, one, COLORS[number % len(COLORS)], form)
-    _legend(root, [one.name for one in series])
+        _curve(root, plane, one, COLORS[number % len(COLORS)], form)
+    legend(root, FRAME, [one.name for one in series])
     return written(root)
 
 
-def ticks(low: float, high: float, *, wanted: int = 5) -> list[float]:
-    """Round numbers (1, 2 or 5 times a power of ten apart) that reach from below `low` to above `high`."""
-    span = (high - low) or abs(high) or 1.0
-    rough = span / wanted
-    power = 10 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [number * step for number in range(first, max(last, first + 1) + 1)]
+def _counted(name: str, values: Sequence[float]) -> Scale:
+    """From the first value to the last, with round whole numbers between them."""
+    low, high = min(values), max(values)
+    whole = [step for step in ticks(low, high) if low <= step <= high and step == round(step)]
+    return Scale(name, low, high if high > low else low + 1, {step: f"{step:g}" for step in whole})
 
 
-class _Plane:
-    """From values to pixels."""
-
-    def __init__(self, xs: Sequence[float], ys: Sequence[float]) -> None:
-        self.across = [x for x in ticks(min(xs), max(xs)) if min(xs) <= x <= max(xs) and x == round(x)]
-        self.up = ticks(min(ys), max(ys))
-        self.x0, self.x1 = min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1
-        self.y0, self.y1 = self.up[0], self.up[-1]
-
-    def at(self, x: float, y: float) -> tuple[float, float]:
-        right = LEFT + (x - self.x0) / (self.x1 - self.x0) * (WIDTH - LEFT - RIGHT)
-        return right, HEIGHT - BOTTOM - (y - self.y0) / (self.y1 - self.y0) * (HEIGHT - TOP - BOTTOM)
-
-    def axes(self, root: Element, across: str, form: Callable[[float], str]) -> None:
-        for value in self.up:
-            y = self.at(self.x0, value)[1]
-            line = {"x1": LEFT, "x2": WIDTH - RIGHT, "y1": y, "y2": y, "stroke": "currentColor"}
-            add(root, "line", line | {"stroke-opacity": "0.15"})
-            label = {"x": LEFT - 8, "y": y + 4, "font-size": 12, "text-anchor": "end", "fill-opacity": "0.7"}
-            add(root, "text", label, form(value))
-        for value in self.across:
-            x = self.at(value, self.y0)[0]
-            label = {"x": x, "y": HEIGHT - 16, "font-size": 12, "text-anchor": "middle", "fill-opacity": "0.7"}
-            add(root, "text", label, f"{value:g}")
-        name = {"x": WIDTH - RIGHT, "y": HEIGHT - 2, "font-size": 12, "text-anchor": "end", "fill-opacity": "0.7"}
-        add(root, "text", name, across)
-
-    def curve(self, root: Element, one: Series, color: str, form: Callable[[float], str]) -> None:
-        places = [self.at(x, y) for x, y in one.points]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        shape = {"points": path, "fill": "none", "stroke": color, "stroke-width": 2.2, "stroke-linejoin": "round"}
-        add(root, "polyline", shape)
-        dots = places if len(places) <= 60 else places[-1:]
-        for (x, y), (across, value) in zip(dots, one.points[-len(dots) :], strict=True):
-            dot = add(root, "circle", {"cx": x, "cy": y, "r": 2.6, "fill": color})
-            add(dot, "title", {}, f"{one.name}, {across:g}: {form(value)}")
+def _curve(root: Element, plane: Plane, one: Series, color: str, form: Form) -> None:
+    """A curve; of a long one only the last value is a point under the pointer."""
+    plane.line(root, one.points, {"stroke": color, "stroke-width": 2.2})
+    for x, y in one.points if len(one.points) <= 60 else one.points[-1:]:
+        plane.dot(root, (x, y), {"r": 2.6, "fill": color}, f"{one.name}, {x:g}: {form(y)}")
 
 
-def _legend(root: Element, names: Sequence[str]) -> None:
-    x, y = LEFT, 15.0
-    for number, name in enumerate(names):
-        wide = 19 + text_width(name, 12.5)
-        if x > LEFT and x + wide > WIDTH:
-            x, y = LEFT, y + 14  # there is room for a second row
-        color = COLORS[number % len(COLORS)]
-        add(root, "rect", {"x": x, "y": y - 7, "width": 14, "height": 4, "rx": 2, "fill": color})
-        add(root, "text", {"x": x + 19, "y": y, "font-size": 12.5}, name)
-        x += wide + 17
-
-
-def _told(series: Sequence[Series], form: Callable[[float], str]) -> str:
+def _told(series: Sequence[Series], form: Form) -> str:
     parts = [f"{one.name} from {form(one.points[0][1])} to {form(one.points[-1][1])}" for one in series]
     return "; ".join(parts) + "."
 

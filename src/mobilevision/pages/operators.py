@@ -8,16 +8,14 @@ from typing import Any, NamedTuple
 
 from mobilevision.cost import Row
 from mobilevision.pages import quantities
-from mobilevision.pages.charts import COLORS
 from mobilevision.pages.facts import Missing, RunFacts
-from mobilevision.pages.pareto import round_steps
-from mobilevision.pages.svg import Element, add, drawing, text_width, written
+from mobilevision.pages.plane import COLORS, Frame, Plane, logarithmic
+from mobilevision.pages.svg import Element, add, text_width, written
 
 SLOWEST = 8
 """Operators that are listed."""
 
-WIDTH, HEIGHT = 560.0, 380.0
-LEFT, RIGHT, TOP, BOTTOM = 58.0, 18.0, 54.0, 44.0
+FRAME = Frame(560, 380, left=58, right=18, top=54, bottom=44, head=(4, 42))
 BOUNDS = {"compute": COLORS[0], "memory": COLORS[1]}
 DASHES = {"stroke-dasharray": "5 4"}
 LEAST, MOST = 3.0, 14.0  # radius of an operator that takes no time, and of one that takes all
@@ -109,65 +107,42 @@ def roofs(facts: Mapping[str, Any]) -> str:
     peak = machine["gmacs_int8" if facts["precision"] == "int8" else "gmacs"]
     speeds = [speed for _, speed in machine["bandwidth"]]
     told = f"{len(points)} operators; the roof is at {peak:.0f} billion multiply-accumulates a second."
-    root = drawing(WIDTH, HEIGHT, name="chart", title=f"The machine's roofline for {facts['file']}", description=told)
-    plane = _Plane(points, peak)
-    plane.axes(root)
+    plane = _plane(points, peak)
+    root = plane.drawing(f"The machine's roofline for {facts['file']}", told)
     for speed, name in ((max(speeds), "nearest cache"), (speeds[-1], "memory")):
-        plane.roof(root, speed, peak, name)
+        _roof(root, plane, speed, peak, name)
     for layer in sorted(points, key=lambda layer: -layer["ms"]):  # small ones above
-        plane.point(root, layer, facts["whole"]["ms"])
+        _point(root, plane, layer, facts["whole"]["ms"])
     _legend(root)
     return written(root)
 
 
-class _Plane:
-    """From multiply-accumulates a byte, and billions of them a second, to pixels; both by their logarithm."""
+def _plane(points: Sequence[Operator], peak: float) -> Plane:
+    """Room for every operator and for the flat roof."""
+    across, up = [layer["macs"] / layer["bytes"] for layer in points], [_speed(layer) for layer in points]
+    return Plane(
+        FRAME,
+        logarithmic("multiply-accumulates a byte", min(across) / 1.6, max(across) * 1.6, "{:g}".format),
+        logarithmic("billions of them a second", min(up) / 1.8, max(peak, *up) * 1.5, "{:g}".format),
+    )
 
-    def __init__(self, points: Sequence[Operator], peak: float) -> None:
-        across, up = [layer["macs"] / layer["bytes"] for layer in points], [_speed(layer) for layer in points]
-        self.left, self.right = min(across) / 1.6, max(across) * 1.6
-        self.low, self.high = min(up) / 1.8, max(peak, *up) * 1.5
 
-    def x(self, value: float) -> float:
-        return LEFT + math.log(value / self.left) / math.log(self.right / self.left) * (WIDTH - LEFT - RIGHT)
+def _roof(root: Element, plane: Plane, speed: float, peak: float, name: str) -> None:
+    """A slope of so many billion bytes a second, up to the flat roof."""
+    left, right, low = plane.across.low, plane.across.high, plane.up.low
+    corner = min(max(peak / speed, left), right)
+    ends = [(x, max(min(peak, speed * x), low)) for x in (max(left, low / speed), corner, right) if x <= right]
+    dashes = {} if name == "memory" else DASHES
+    line = plane.line(root, ends, {"stroke": "currentColor", "stroke-opacity": "0.6", "stroke-width": 1.6} | dashes)
+    add(line, "title", {}, f"{name}: {speed:.0f} GB a second")
 
-    def y(self, value: float) -> float:
-        share = math.log(value / self.low) / math.log(self.high / self.low)
-        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
-    def axes(self, root: Element) -> None:
-        quiet = {"font-size": 12, "fill-opacity": "0.75"}
-        for value in round_steps(self.low, self.high):
-            y = self.y(value)
-            line = {"x1": LEFT, "x2": WIDTH - RIGHT, "y1": y, "y2": y, "stroke": "currentColor"}
-            add(root, "line", line | {"stroke-opacity": "0.12"})
-            add(root, "text", quiet | {"x": LEFT - 6, "y": y + 4, "text-anchor": "end"}, f"{value:g}")
-        for value in round_steps(self.left, self.right):
-            place = {"x": self.x(value), "y": HEIGHT - BOTTOM + 17, "text-anchor": "middle"}
-            add(root, "text", quiet | place, f"{value:g}")
-        end = {"x": WIDTH - RIGHT, "y": HEIGHT - 6, "text-anchor": "end"}
-        add(root, "text", quiet | end, "multiply-accumulates a byte")
-        add(root, "text", quiet | {"x": 4, "y": TOP - 12}, "billions of them a second")
-
-    def roof(self, root: Element, speed: float, peak: float, name: str) -> None:
-        """A slope of so many billion bytes a second, up to the flat roof."""
-        corner = min(max(peak / speed, self.left), self.right)
-        start = max(self.left, self.low / speed)
-        ends = [(x, min(peak, speed * x)) for x in (start, corner, self.right) if x <= self.right]
-        path = " ".join(f"{self.x(x):.1f},{self.y(max(y, self.low)):.1f}" for x, y in ends)
-        dashes = {} if name == "memory" else DASHES
-        line = {"points": path, "fill": "none", "stroke": "currentColor", "stroke-opacity": "0.6", "stroke-width": 1.6}
-        add(add(root, "polyline", line | dashes), "title", {}, f"{name}: {speed:.0f} GB a second")
-
-    def point(self, root: Element, layer: Operator, whole: float) -> None:
-        share = layer["ms"] / whole if whole else 0.0
-        place = {"cx": self.x(layer["macs"] / layer["bytes"]), "cy": self.y(_speed(layer))}
-        color = {"fill": BOUNDS.get(layer["bound"], COLORS[6]), "fill-opacity": "0.62"}
-        dot = add(root, "circle", place | color | {"r": LEAST + (MOST - LEAST) * math.sqrt(share)})
-        told = (
-            f"{layer['operator']}: {quantities.milliseconds(layer['ms'])}, {layer['achieved']:.0%} of what is possible"
-        )
-        add(dot, "title", {}, told)
+def _point(root: Element, plane: Plane, layer: Operator, whole: float) -> None:
+    share = layer["ms"] / whole if whole else 0.0
+    color = {"fill": BOUNDS.get(layer["bound"], COLORS[6]), "fill-opacity": "0.62"}
+    told = f"{layer['operator']}: {quantities.milliseconds(layer['ms'])}, {layer['achieved']:.0%} of what is possible"
+    place = (layer["macs"] / layer["bytes"], _speed(layer))
+    plane.dot(root, place, color | {"r": LEAST + (MOST - LEAST) * math.sqrt(share)}, told)
 
 
 def _speed(layer: Operator) -> float:
@@ -176,7 +151,7 @@ def _speed(layer: Operator) -> float:
 
 
 def _legend(root: Element) -> None:
-    x, quiet = LEFT, {"stroke": "currentColor", "stroke-opacity": "0.6", "stroke-width": 1.6}
+    x, quiet = FRAME.left, {"stroke": "currentColor", "stroke-opacity": "0.6", "stroke-width": 1.6}
     for name, color in (("bound by compute", BOUNDS["compute"]), ("by memory", BOUNDS["memory"])):
         add(root, "circle", {"cx": x + 5, "cy": 16, "r": 5, "fill": color, "fill-opacity": "0.62"})
         x = _named(root, name, x + 15)

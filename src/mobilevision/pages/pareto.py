@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from mobilevision.pages.charts import COLORS, ticks
-from mobilevision.pages.svg import Element, add, drawing, text_width
+from mobilevision.pages.plane import COLORS, Form, Frame, Plane, linear, logarithmic
+from mobilevision.pages.svg import Element, add, text_width
 
-WIDTH, HEIGHT = 560.0, 400.0
-LEFT, RIGHT, TOP, BOTTOM = 56.0, 18.0, 40.0, 40.0
+FRAME = Frame(560, 400, left=56, right=18, top=40, bottom=40, head=(56, 34))
 LETTER = 11.0  # font size of a label
-FEWEST = 3  # ticks of an axis
 
 
 class Point(NamedTuple):
@@ -38,7 +35,7 @@ class Axis(NamedTuple):
     """
 
     name: str
-    form: Callable[[float], str]
+    form: Form
 
 
 def front(points: Sequence[Point]) -> tuple[Point, ...]:
@@ -69,67 +66,20 @@ def scatter(title: str, points: Sequence[Point], *, across: Axis, up: Axis) -> E
     """
     best = front(points)
     told = f"On the front, from the cheapest: {', '.join(one.name for one in best)}."
-    root = drawing(WIDTH, HEIGHT, name="chart", title=title, description=told)
-    add(root, "text", {"x": LEFT, "y": 18, "font-size": 15, "font-weight": 600}, title)
-    plane = _Plane(points)
-    plane.axes(root, across, up)
-    line = " ".join("{:.1f},{:.1f}".format(*plane.at(one)) for one in best)
-    add(root, "polyline", {"points": line, "fill": "none", "stroke": COLORS[0], "stroke-width": 2})
-    places = {one: plane.at(one) for one in points}
-    for one, at in places.items():
-        _mark(root, one, at, on_front=one in best, told=f"{across.form(one.cost)}, {up.form(one.gain)}")
+    costs = [one.cost for one in points]
+    cost = logarithmic(across.name, min(costs) / 1.12, max(costs) * 1.25, across.form)
+    plane = Plane(FRAME, cost, linear(up.name, [one.gain for one in points], up.form))
+    root = plane.drawing(title, told)
+    add(root, "text", {"x": FRAME.left, "y": 18, "font-size": 15, "font-weight": 600}, title)
+    plane.line(root, [(one.cost, one.gain) for one in best], {"stroke": COLORS[0], "stroke-width": 2})
+    for one in dict.fromkeys(points):
+        look = {"r": 4.2, "fill": COLORS[0]} if one in best else {"r": 3.2, "fill-opacity": "0.45"}
+        plane.dot(root, (one.cost, one.gain), look, f"{one.name}: {across.form(one.cost)}, {up.form(one.gain)}")
+    places = {one: plane.at(one.cost, one.gain) for one in (*best, *points)}  # the best get their labels first
     taken = [_Box(x - 4, x + 4, y - 4, y + 4) for x, y in places.values()]
-    for one in dict.fromkeys((*best, *points)):  # the best get their labels first
-        _label(root, one.name, places[one], taken)
+    for one, place in places.items():
+        _label(root, one.name, place, taken)
     return root
-
-
-class _Plane:
-    """From values to pixels."""
-
-    def __init__(self, points: Sequence[Point]) -> None:
-        costs, gains = [one.cost for one in points], [one.gain for one in points]
-        self.low, self.high = math.log(min(costs) / 1.12), math.log(max(costs) * 1.25)
-        self.up = ticks(min(gains), max(gains))
-
-    def at(self, one: Point) -> tuple[float, float]:
-        return self.x(one.cost), self.y(one.gain)
-
-    def x(self, cost: float) -> float:
-        return LEFT + (math.log(cost) - self.low) / (self.high - self.low) * (WIDTH - LEFT - RIGHT)
-
-    def y(self, gain: float) -> float:
-        share = (gain - self.up[0]) / (self.up[-1] - self.up[0])
-        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
-
-    def axes(self, root: Element, across: Axis, up: Axis) -> None:
-        quiet = {"font-size": 12, "fill-opacity": "0.75"}
-        for value in self.up:
-            y = self.y(value)
-            line = {"x1": LEFT, "x2": WIDTH - RIGHT, "y1": y, "y2": y, "stroke": "currentColor"}
-            add(root, "line", line | {"stroke-opacity": "0.15"})
-            add(root, "text", quiet | {"x": LEFT - 6, "y": y + 4, "text-anchor": "end"}, up.form(value))
-        for value in round_steps(math.exp(self.low), math.exp(self.high)):
-            place = {"x": self.x(value), "y": HEIGHT - BOTTOM + 16, "text-anchor": "middle"}
-            add(root, "text", quiet | place, across.form(value))
-        add(root, "text", quiet | {"x": WIDTH - RIGHT, "y": HEIGHT - 6, "text-anchor": "end"}, across.name)
-        add(root, "text", quiet | {"x": LEFT, "y": 34}, up.name)
-
-
-def round_steps(low: float, high: float) -> list[float]:
-    """Ticks of a logarithmic axis: powers of ten; 1, 2 and 5 times these; or, where few of them fit, evenly spread."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    few = [10.0**power for power in powers] if len(powers) > 3 else []
-    more = [step * power for power in (10.0**power for power in powers) for step in (1, 2, 5)]
-    kept = [[value for value in each if low <= value <= high] for each in (few, more, ticks(low, high))]
-    return next((each for each in kept if len(each) >= FEWEST), kept[-1])
-
-
-def _mark(root: Element, one: Point, at: tuple[float, float], *, on_front: bool, told: str) -> None:
-    x, y = at
-    shape = {"cx": x, "cy": y, "r": 4.2 if on_front else 3.2, "fill": COLORS[0] if on_front else "currentColor"}
-    dot = add(root, "circle", shape | ({} if on_front else {"fill-opacity": "0.45"}))
-    add(dot, "title", {}, f"{one.name}: {told}")
 
 
 class _Box(NamedTuple):
@@ -155,7 +105,7 @@ def _label(root: Element, name: str, at: tuple[float, float], taken: list[_Box])
     spots += [(left, y + rise) for rise in (-8, 17, -20, 29) for left in above]
     for left, base in spots:
         box = _Box(left, left + width, base - LETTER, base + 3)
-        inside = left >= 2 and box.right <= WIDTH - 2 and box.top >= TOP and box.bottom <= HEIGHT - BOTTOM + 4
+        inside = left >= 2 and box.right <= FRAME.width - 2 and box.top >= FRAME.top and box.bottom <= FRAME.floor + 4
         if inside and not any(box.meets(other) for other in taken):
             add(root, "text", {"x": left, "y": base, "font-size": LETTER}, name)
             taken.append(box)

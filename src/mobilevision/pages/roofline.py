@@ -11,7 +11,7 @@ from mobilevision.architecture import Arch
 from mobilevision.cost import Row, roofline, walk
 from mobilevision.errors import UsageError
 from mobilevision.pages.operators import Spent
-from mobilevision.pages.pareto import HEIGHT, WIDTH, Axis, Point, front, scatter
+from mobilevision.pages.pareto import FRAME, Axis, Point, front, scatter
 from mobilevision.pages.report import TEMPLATES, environment
 from mobilevision.pages.svg import drawing, written
 from mobilevision.weights.published import published_for
@@ -133,11 +133,12 @@ def drawn(found: Sweep) -> str:
         Axis("top-1, %", lambda gain: f"{gain:g}"),
     )
     told = "Accuracy over the time on ideal hardware, at four ridge points."
-    root = drawing(2 * WIDTH, 2 * HEIGHT, name="chart", title="The universal roofline", description=told)
+    wide, high = FRAME.width, FRAME.height
+    root = drawing(2 * wide, 2 * high, name="chart", title="The universal roofline", description=told)
     for number, (ridge, what) in enumerate(SHOWN.items()):
         panel = scatter(f"Ridge {ridge:g}: {what}", found.points(found.ridges.index(ridge)), across=across, up=up)
-        panel.attrib |= {"x": f"{number % 2 * WIDTH:g}", "y": f"{number // 2 * HEIGHT:g}"}
-        panel.attrib |= {"width": f"{WIDTH:g}", "height": f"{HEIGHT:g}"}
+        panel.attrib |= {"x": f"{number % 2 * wide:g}", "y": f"{number // 2 * high:g}"}
+        panel.attrib |= {"width": f"{wide:g}", "height": f"{high:g}"}
         root.append(panel)
     return written(root)
 

@@ -14,7 +14,8 @@ from mobilevision.errors import UsageError
 from mobilevision.pages import quantities
 from mobilevision.pages.facts import Missing, RunFacts, facts_by_name
 from mobilevision.pages.picture import picture
-from mobilevision.pages.search_charts import Form, Tried, agreement, tried
+from mobilevision.pages.plane import Form
+from mobilevision.pages.search_charts import Tried, agreement, tried
 from mobilevision.run import Run
 
 UNITS: dict[str, tuple[str, Form]] = {

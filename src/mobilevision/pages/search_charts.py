@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mobilevision.pages import pareto
-from mobilevision.pages.charts import COLORS, ticks
-from mobilevision.pages.svg import Element, add, drawing, polygon, text_width, written
+from mobilevision.pages.plane import COLORS, QUIET, Form, Frame, Plane, linear
+from mobilevision.pages.svg import Element, add, polygon, text_width, written
 
-WIDTH, HEIGHT = 560.0, 380.0
-LEFT, RIGHT, TOP, BOTTOM = 56.0, 26.0, 34.0, 44.0
-QUIET = {"font-size": 12, "fill-opacity": "0.75"}
+FRAME = Frame(560, 380, left=56, right=26, top=34, bottom=44)
 NEAR = 0.05
 """Share by which a prediction may be off and stand in the band."""
 
@@ -32,9 +30,6 @@ class Tried(NamedTuple):
     name: str = ""
 
 
-Form = Callable[[float], str]
-
-
 def tried(points: Sequence[Tried], *, target: float, cost: str, form: Form) -> str:
     """Accuracy against cost of all networks that were tried, by the search and by random search.
 
@@ -47,18 +42,17 @@ def tried(points: Sequence[Tried], *, target: float, cost: str, form: Form) -> s
     Returns:
         SVG.
     """
-    root = drawing(WIDTH, HEIGHT, name="chart", title=f"Accuracy against {cost}", description=_words(points, form))
-    plane = _Plane([target, *(one.cost for one in points)], [one.accuracy for one in points])
-    plane.axes(root, cost, form, "accuracy", lambda share: f"{100 * share:.3g} %")
-    x = plane.x(target)
-    line = {"x1": x, "x2": x, "y1": TOP, "y2": HEIGHT - BOTTOM, "stroke": "currentColor", "stroke-dasharray": "4 4"}
-    add(root, "line", line | {"stroke-opacity": "0.5"})
+    up = linear("accuracy", [one.accuracy for one in points], lambda share: f"{100 * share:.3g} %")
+    plane = Plane(FRAME, linear(cost, [target, *(one.cost for one in points)], form), up)
+    root = plane.drawing(f"Accuracy against {cost}", _words(points, form))
+    quiet = {"stroke": "currentColor", "stroke-opacity": "0.5", "stroke-dasharray": "4 4"}
+    plane.line(root, [(target, up.high), (target, up.low)], quiet)
     label = f"target {form(target)}"
-    half = text_width(label, 12) / 2
-    add(root, "text", QUIET | {"x": min(x, WIDTH - 2 - half), "y": TOP - 8, "text-anchor": "middle"}, label)
+    x = min(plane.at(target, up.high)[0], FRAME.width - 2 - text_width(label, 12) / 2)
+    add(root, "text", QUIET | {"x": x, "y": FRAME.top - 8, "text-anchor": "middle"}, label)
     best = pareto.front([pareto.Point("", one.cost, one.accuracy) for one in points])
-    path = " ".join(f"{plane.x(one.cost):.1f},{plane.y(one.gain):.1f}" for one in best)
-    add(root, "polyline", {"points": path, "fill": "none", "stroke": "currentColor", "stroke-opacity": "0.4"})
+    line = {"stroke": "currentColor", "stroke-opacity": "0.4"}
+    plane.line(root, [(one.cost, one.gain) for one in best], line)
     for one in sorted(points, key=lambda one: bool(one.name)):
         _dot(root, plane, one, form)
     return written(root)
@@ -75,57 +69,31 @@ def agreement(pairs: Sequence[tuple[float, float]]) -> str:
     """
     off = sum(abs(predicted / measured - 1) for predicted, measured in pairs) / len(pairs)
     told = f"{len(pairs)} networks; predictions are {100 * off:.1f} % off on average."
-    root = drawing(WIDTH, HEIGHT, name="chart", title="Measured against predicted milliseconds", description=told)
     every = [value for pair in pairs for value in pair]
-    plane = _Plane(every, every)
-    low, high = plane.across[0], plane.across[-1]
-    plane.axes(root, "ms predicted", "{:.3g}".format, "ms measured", "{:.3g}".format)
+    across, up = (linear(f"ms {how}", every, "{:.3g}".format) for how in ("predicted", "measured"))
+    plane = Plane(FRAME, across, up)
+    root = plane.drawing("Measured against predicted milliseconds", told)
+    low, high = across.low, across.high
     band = [(low, low), (low, low * (1 + NEAR)), (high / (1 + NEAR), high), (high, high), (high, high * (1 - NEAR))]
-    corners = [(plane.x(x), plane.y(min(y, high))) for x, y in band]
-    corners.append((plane.x(max(low / (1 - NEAR), low)), plane.y(low)))
+    corners = [plane.at(x, min(y, high)) for x, y in band]
+    corners.append(plane.at(max(low / (1 - NEAR), low), low))
     polygon(root, corners, {"fill": COLORS[2], "fill-opacity": "0.16"})
     for predicted, measured in pairs:
-        dot = add(root, "circle", {"cx": plane.x(predicted), "cy": plane.y(measured), "r": 4, "fill": COLORS[0]})
-        add(dot, "title", {}, f"{predicted:.3g} ms predicted, {measured:.3g} ms measured")
+        words = f"{predicted:.3g} ms predicted, {measured:.3g} ms measured"
+        plane.dot(root, (predicted, measured), {"r": 4, "fill": COLORS[0]}, words)
     return written(root)
 
 
-class _Plane:
-    """From values to pixels."""
-
-    def __init__(self, xs: Sequence[float], ys: Sequence[float]) -> None:
-        self.across, self.up = ticks(min(xs), max(xs)), ticks(min(ys), max(ys))
-
-    def x(self, value: float) -> float:
-        share = (value - self.across[0]) / (self.across[-1] - self.across[0])
-        return LEFT + share * (WIDTH - LEFT - RIGHT)
-
-    def y(self, value: float) -> float:
-        return HEIGHT - BOTTOM - (value - self.up[0]) / (self.up[-1] - self.up[0]) * (HEIGHT - TOP - BOTTOM)
-
-    def axes(self, root: Element, across: str, across_form: Form, up: str, up_form: Form) -> None:
-        for value in self.up:
-            y = self.y(value)
-            line = {"x1": LEFT, "x2": WIDTH - RIGHT, "y1": y, "y2": y, "stroke": "currentColor"}
-            add(root, "line", line | {"stroke-opacity": "0.15"})
-            add(root, "text", QUIET | {"x": LEFT - 7, "y": y + 4, "text-anchor": "end"}, up_form(value))
-        for value in self.across:
-            place = {"x": self.x(value), "y": HEIGHT - BOTTOM + 17, "text-anchor": "middle"}
-            add(root, "text", QUIET | place, across_form(value))
-        add(root, "text", QUIET | {"x": WIDTH - RIGHT, "y": HEIGHT - 6, "text-anchor": "end"}, across)
-        add(root, "text", QUIET | {"x": 2, "y": 14}, up)
-
-
-def _dot(root: Element, plane: _Plane, one: Tried, form: Form) -> None:
+def _dot(root: Element, plane: Plane, one: Tried, form: Form) -> None:
     """A network: blue if the search tried it, gray if random search did; the named ones are larger."""
-    x, y = plane.x(one.cost), plane.y(one.accuracy)
-    color = {"fill": COLORS[0]} if one.ours else {"fill": "currentColor", "fill-opacity": "0.45"}
+    look = {"r": 3.4, "fill": COLORS[0]} if one.ours else {"r": 3.4, "fill-opacity": "0.45"}
     if one.name:
-        color = {"fill": COLORS[0] if one.ours else COLORS[1], "stroke": "currentColor"}
-    dot = add(root, "circle", {"cx": x, "cy": y, "r": 6 if one.name else 3.4, **color})
-    add(dot, "title", {}, f"{one.name or ('the search' if one.ours else 'random search')}: {_point(one, form)}")
+        look = {"r": 6, "fill": COLORS[0] if one.ours else COLORS[1], "stroke": "currentColor"}
+    told = f"{one.name or ('the search' if one.ours else 'random search')}: {_point(one, form)}"
+    plane.dot(root, (one.cost, one.accuracy), look, told)
     if one.name:
-        left = x + 10 + text_width(one.name, 12.5) > WIDTH
+        x, y = plane.at(one.cost, one.accuracy)
+        left = x + 10 + text_width(one.name, 12.5) > FRAME.width
         place = {"x": x - 10 if left else x + 10, "y": y + 4, "text-anchor": "end" if left else "start"}
         add(root, "text", place | {"font-size": 12.5}, one.name)
 
