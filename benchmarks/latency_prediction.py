@@ -2,7 +2,7 @@
 
 Of 500 networks drawn at random those are kept whose multiply-accumulates are spread evenly, so that small and large
 ones count alike; of the others some are fitted to. Every file is timed twice, in processes of their own, in turns with
-one network that is in every turn, by which the machine's drift is taken out. What the two times of one network differ
+five networks that are in every turn, by which the machine's drift is taken out. What the two times of one network differ
 by is what no predictor can be better than, and their rank correlation the most one can reach; a predictor that always
 says the same stands beside. Predictors are those of `PREDICTORS`, each with its coefficients.
 
@@ -39,8 +39,8 @@ from mobilevision.timing.table_fill import CHANNELS, SECONDS, split
 from mobilevision.timing.table_line import best_form, fit_form
 
 OUTPUTS, DRAWN, SEED = 10, 500, 0
-RUNS, WARMUP, TOGETHER, WRITTEN = 100, 3, 20, 24
-"""Laps that count and that do not; files timed in turns; files written in a process."""
+RUNS, WARMUP, TOGETHER, WRITTEN, REFERENCES = 100, 3, 20, 24, 5
+"""Laps that count and that do not; files timed in turns; files written in a process; networks in every turn."""
 LARGE = 1_000_000.0
 Array = np.ndarray[Any, Any]
 
@@ -80,7 +80,7 @@ PREDICTORS: dict[str, Callable[[Sums], Array]] = {
 }
 """What each is linear in, with the least squares of relative errors; only the constant may be negative."""
 TABLES = "as a table does"
-"""What the product says: the form of `table_line.FORMS` over cold rows that foretells fitted networks best, left out."""
+"""What the product says: that form of `table_line.FORMS` over cold rows which foretells left out networks best."""
 PULLS = (0.03, 0.1, 0.3)
 """How far the times of single rows may be moved by networks, as shares of them: one-hot features pulled to rows."""
 
@@ -180,17 +180,18 @@ def timed(
 ) -> tuple[list[float], Array, Array]:
     """Milliseconds of networks and, if they are wanted, of rows with their weights near and far.
 
-    One network is in every turn; its time in the first process is the measure of the others'.
+    Some networks are in every turn; their times in the first process are the measure of the others'.
     """
-    reference = whole(archs[len(archs) // 2])
+    beside = [whole(archs[len(archs) * part // (REFERENCES + 1)]) for part in range(1, REFERENCES + 1)]
 
     def taken(items: Sequence[Key], job: str, **options: Any) -> list[float]:
-        found, unit = list[float](), 0.0
+        found, units = list[float](), list[float]()
         for part in split(items, TOGETHER):
-            *laps, beside = files.laps([*part, reference], job=job, **options)
-            unit = unit or median(beside)
-            found += [median(each) * unit / median(beside) for each in laps]
-            print(f"{job} {len(found)} of {len(items)}, {median(beside) / unit:.3f}", file=sys.stderr, flush=True)
+            laps = [median(each) for each in files.laps([*part, *beside], job=job, **options)]
+            units = units or laps[len(part) :]
+            drift = median(ms / unit for ms, unit in zip(laps[len(part) :], units, strict=True))
+            found += [ms / drift for ms in laps[: len(part)]]
+            print(f"{job} {len(found)} of {len(items)}, {drift:.3f}", file=sys.stderr, flush=True)
         return found
 
     nets = taken([whole(arch) for arch in archs], "networks")
