@@ -2,9 +2,9 @@
 
 Of 500 networks drawn at random those are kept whose multiply-accumulates are spread evenly, so that small and large
 ones count alike; of the others some are fitted to. Every file is timed twice, in processes of their own, in turns with
-five networks that are in every turn, by which the machine's drift is taken out. What the two times of one network differ
-by is what no predictor can be better than, and their rank correlation the most one can reach; a predictor that always
-says the same stands beside. Predictors are those of `PREDICTORS`, each with its coefficients.
+five networks that are in every turn, by which the machine's drift is taken out. What the two times of one network
+differ by is what no predictor can be better than, and their rank correlation the most one can reach; a predictor that
+always says the same stands beside. Predictors are those of `PREDICTORS`, each with its coefficients.
 
 Files are written first, which needs no quiet and goes on where it was stopped, then timed, in a few minutes:
     python benchmarks/latency_prediction.py --space v4_coarse_small --runtime onnx --precision int8 --write 300
