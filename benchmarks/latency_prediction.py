@@ -35,7 +35,7 @@ from mobilevision.deploy.formats import find_format
 from mobilevision.search.space import sample
 from mobilevision.search.spaces import find_space
 from mobilevision.timing.table import Conditions
-from mobilevision.timing.table_fill import CHANNELS, SECONDS, split
+from mobilevision.timing.table_fill import CHANNELS, SECONDS, between, split
 from mobilevision.timing.table_line import best_form, fit_form
 
 OUTPUTS, DRAWN, SEED = 10, 500, 0
@@ -80,7 +80,7 @@ PREDICTORS: dict[str, Callable[[Sums], Array]] = {
 }
 """What each is linear in, with the least squares of relative errors; only the constant may be negative."""
 TABLES = "as a table does"
-"""What the product says: that form of `table_line.FORMS` over cold rows which foretells left out networks best."""
+"""What the product says: rows of which a part is warm, and that form of `table_line.FORMS` which is best left out."""
 PULLS = (0.03, 0.1, 0.3)
 """How far the times of single rows may be moved by networks, as shares of them: one-hot features pulled to rows."""
 
@@ -241,6 +241,7 @@ def compared(sums: Sums, first: Sequence[float], second: Sequence[float], *, tes
             "ms": list(first),
             "again_ms": list(second),
             "warm_ms": sums.warm.tolist(),
+            "cold_ms": sums.cold.tolist(),
             "totals": [each._asdict() for each in totalled(sums)],
         },
     }
@@ -248,8 +249,10 @@ def compared(sums: Sums, first: Sequence[float], second: Sequence[float], *, tes
 
 def totalled(sums: Sums) -> list[Totals]:
     """What the rows of each network come to, as a table has it."""
-    counts = zip(sums.cold.tolist(), sums.counts.tolist(), strict=True)
-    return [Totals(cold, weights, macs_, int(rows)) for cold, (macs_, weights, _, _, rows) in counts]
+    known = zip(sums.cold.tolist(), sums.warm.tolist(), sums.counts.tolist(), strict=True)
+    return [
+        Totals(between(cold, warm), weights, macs_, int(rows)) for cold, warm, (macs_, weights, _, _, rows) in known
+    ]
 
 
 def by_table(known: Sequence[Totals], measured: Sequence[float], tested: int) -> tuple[Array, list[float]]:
@@ -268,6 +271,7 @@ def line(facts: dict[str, Any]) -> str:
     told, (low, high) = facts["predictors"][TABLES], facts["range_ms"]
     numbers = zip(told["coefficients"], TERMS, strict=True)
     cells = (
+        facts["space"],
         facts["runtime"],
         facts["precision"],
         f"{low:.2f} to {high:.2f}",

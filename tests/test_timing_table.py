@@ -250,6 +250,21 @@ def test_networks_with_as_many_rows_have_an_intercept_in_their_number() -> None:
     assert table_line.fit_form(("each", "slope"), known, measured) == pytest.approx(Line(0.0, 2.0, each=3 / 9))
 
 
+def test_a_rows_time_is_between_that_of_near_and_of_far_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    laps = {True: [4.0, 9.0, 8.0], False: [2.0, 1.0, 4.0]}
+    asked: list[str] = []
+
+    def call(job: str, payload: dict[str, object], *, seconds: float) -> object:
+        asked.append(job.rsplit(":", 1)[1])
+        return None if asked[-1] == "write" else [laps[bool(payload["cold"])] for _ in payload["files"]]  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(table_fill.jobs, "call", call)
+    keys: list[Key] = [(Conv(8), (3, 16, 16)), (Conv(16), (3, 16, 16))]
+
+    assert table_fill.time_rows(keys, HERE) == [0.75 * 8 + 0.25 * 2] * 2
+    assert asked == ["write", "rows", "rows"]
+
+
 def test_a_table_without_whole_networks_says_so(tmp_path: Path, clock: list[int]) -> None:
     facts = tabulate(small, tmp_path / "t.jsonl", HERE, most=100, networks=0, force=False, say=quiet)
 

@@ -18,7 +18,7 @@ from mobilevision.files import append_json, read_json_lines
 from mobilevision.timing.clock import LEAST, check, machine
 from mobilevision.timing.table_line import best_form, fit_form, left_out_error
 
-LAPS = "from emptied caches"
+LAPS = "from emptied caches; of rows, a quarter near"
 """How laps are taken, see `table_laps`: another way gives other times."""
 
 

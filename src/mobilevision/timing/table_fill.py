@@ -21,6 +21,9 @@ RUNS, WARMUP = 30, 2
 SECONDS = 60.0
 """How long one file may take, to be written and to be timed."""
 CHANNELS = 3
+NEAR = 0.25
+"""How much near laps count in a row's time. A row's weights are further away in a network than alone, but what is
+fetched to run it at all, its code and the runtime's own state, the rows before it have fetched."""
 
 
 def fill(table: TimedTable, keys: Iterable[Key], *, say: Say) -> int:
@@ -60,15 +63,23 @@ def fit(table: TimedTable, archs: Iterable[Arch], *, say: Say) -> int:
 
 
 def time_rows(keys: Sequence[Key], conditions: Conditions) -> list[float]:
-    """The median time of each row, in ms, the computation alone."""
+    """The time of each row, in ms, the computation alone: of its median far and near, what `NEAR` says."""
     items = [{"what": plain(what), "shape": plain(shape)} for what, shape in keys]
-    return _timed(items, conditions, job="mobilevision.timing.table_laps:rows")
+    ways = ({"cold": True}, {"cold": False})
+    far, near = _timed(items, conditions, job="mobilevision.timing.table_laps:rows", ways=ways)
+    return [between(*each) for each in zip(far, near, strict=True)]
+
+
+def between(far: float, near: float) -> float:
+    """What a row counts for whose weights have just left the core's own caches, or are still there."""
+    return (1 - NEAR) * far + NEAR * near
 
 
 def time_networks(archs: Sequence[Arch], conditions: Conditions) -> list[float]:
     """The median time of each network, in ms, with the picture copied in and the scores copied out."""
     items = [{"what": plain(arch), "shape": [CHANNELS, arch.size, arch.size]} for arch in archs]
-    return _timed(items, conditions, job="mobilevision.timing.table_laps:networks")
+    (found,) = _timed(items, conditions, job="mobilevision.timing.table_laps:networks", ways=({},))
+    return found
 
 
 def split(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
@@ -76,7 +87,10 @@ def split(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[i : i + size] for i in range(0, len(items), size)]
 
 
-def _timed(items: list[dict[str, Any]], conditions: Conditions, *, job: str) -> list[float]:
+def _timed(
+    items: list[dict[str, Any]], conditions: Conditions, *, job: str, ways: Sequence[dict[str, Any]]
+) -> list[list[float]]:
+    """The median of each item's laps, for each way to take them."""
     suffix = find_format(conditions.runtime).suffix
     with tempfile.TemporaryDirectory() as folder:
         for number, item in enumerate(items):
@@ -84,7 +98,7 @@ def _timed(items: list[dict[str, Any]], conditions: Conditions, *, job: str) -> 
         asked = {"outputs": conditions.outputs, "format": conditions.runtime, "precision": conditions.precision}
         seconds = SECONDS * (1 + len(items))
         jobs.call("mobilevision.timing.table_files:write", {"items": items, **asked}, seconds=seconds)
-        files = [item["to"] for item in items]
         counts = {"threads": conditions.threads, "runs": RUNS, "warmup": WARMUP}
-        laps = jobs.call(job, {"files": files, **counts}, seconds=seconds)
-    return [median(each) for each in laps]
+        given = {"files": [item["to"] for item in items], **counts}
+        laps = [jobs.call(job, given | way, seconds=seconds) for way in ways]
+    return [[median(each) for each in found] for found in laps]
