@@ -35,8 +35,8 @@ from mobilevision.deploy.formats import find_format
 from mobilevision.search.space import sample
 from mobilevision.search.spaces import find_space
 from mobilevision.timing.table import Conditions
-from mobilevision.timing.table_fill import CHANNELS, SECONDS, between, split
-from mobilevision.timing.table_line import best_form, fit_form
+from mobilevision.timing.table_fill import CHANNELS, NEAR, SECONDS, split
+from mobilevision.timing.table_line import FORMS, Form, best_form, fit_form
 
 OUTPUTS, DRAWN, SEED = 10, 500, 0
 RUNS, WARMUP, TOGETHER, WRITTEN, REFERENCES = 100, 3, 20, 24, 5
@@ -81,6 +81,9 @@ PREDICTORS: dict[str, Callable[[Sums], Array]] = {
 """What each is linear in, with the least squares of relative errors; only the constant may be negative."""
 TABLES = "as a table does"
 """What the product says: rows of which a part is warm, and that form of `table_line.FORMS` which is best left out."""
+CONSTANT = "as a table does, with a constant for the number of rows"
+SHARES = (0, 0.5, 0.75, 1)
+"""Of near laps in a row's time, that were tried beside the one that stands."""
 PULLS = (0.03, 0.1, 0.3)
 """How far the times of single rows may be moved by networks, as shares of them: one-hot features pulled to rows."""
 
@@ -221,7 +224,9 @@ def compared(sums: Sums, first: Sequence[float], second: Sequence[float], *, tes
     known = np.array(first[tested:])
     told = {name: fitted_on(make(sums), known, tested) for name, make in PREDICTORS.items()}
     told |= {f"cold rows, moved by {pull:g}": moved(sums, known, tested, pull) for pull in PULLS}
-    told[TABLES] = by_table(totalled(sums), known.tolist(), tested)
+    for name, share in {TABLES: NEAR, **{f"{TABLES}, {share:g} near": share for share in SHARES}}.items():
+        told[name] = by_table(totalled(sums, near=share), known.tolist(), tested)
+    told[CONSTANT] = by_table(totalled(sums), known.tolist(), tested, forms=FORMS[:1])
     reached = rank_correlation(ms, again)
     return {
         "range_ms": [float(ms.min()), float(ms.max())],
@@ -242,23 +247,25 @@ def compared(sums: Sums, first: Sequence[float], second: Sequence[float], *, tes
             "again_ms": list(second),
             "warm_ms": sums.warm.tolist(),
             "cold_ms": sums.cold.tolist(),
-            "totals": [each._asdict() for each in totalled(sums)],
         },
     }
 
 
-def totalled(sums: Sums) -> list[Totals]:
-    """What the rows of each network come to, as a table has it."""
+def totalled(sums: Sums, *, near: float = NEAR) -> list[Totals]:
+    """What the rows of each network come to, as a table has it, or with another share of near laps."""
     known = zip(sums.cold.tolist(), sums.warm.tolist(), sums.counts.tolist(), strict=True)
     return [
-        Totals(between(cold, warm), weights, macs_, int(rows)) for cold, warm, (macs_, weights, _, _, rows) in known
+        Totals((1 - near) * cold + near * warm, weights, macs_, int(rows))
+        for cold, warm, (macs_, weights, _, _, rows) in known
     ]
 
 
-def by_table(known: Sequence[Totals], measured: Sequence[float], tested: int) -> tuple[Array, list[float]]:
+def by_table(
+    known: Sequence[Totals], measured: Sequence[float], tested: int, *, forms: Sequence[Form] = FORMS
+) -> tuple[Array, list[float]]:
     """Predictions of the first `tested` networks and the line's numbers, as a table that holds the others has them."""
     others = known[tested:]
-    found = fit_form(best_form(others, measured), others, measured)
+    found = fit_form(best_form(others, measured, forms=forms), others, measured)
     return np.array([found(*each) for each in known[:tested]]), list(found)
 
 
@@ -284,6 +291,13 @@ def line(facts: dict[str, Any]) -> str:
         " ".join(f"{value:+.4f} {term}".rstrip() for value, term in numbers if value),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def tried(facts: dict[str, Any]) -> str:
+    """A row of the page's table of what else was tried."""
+    names = (TABLES, *(f"{TABLES}, {share:g} near" for share in SHARES), CONSTANT)
+    errors = (f"{facts['predictors'][name]['error']:.1%}" for name in names)
+    return f"| {' | '.join((facts['space'], facts['runtime'], facts['precision'], *errors))} |"
 
 
 def fitted_on(facts: Array, known: Array, tested: int) -> tuple[Array, list[float]]:

@@ -186,6 +186,18 @@ def concluded(
     }
 
 
+def lines(facts: dict[str, Any]) -> list[str]:
+    """The rows of the page's table."""
+    right = facts["accuracy"]
+    told = [f"| the network found | {right['found']:.2%} | |"]
+    names = {"scaled": f"MobileNetV4-conv-small at width {facts['scaled']['width']:g}", "random": "random search's best"}
+    for name, words in names.items():
+        less = facts["found_less"][name]
+        interval = f"{100 * less['low']:+.2f} to {100 * less['high']:+.2f}"
+        told.append(f"| {words} | {right[name]:.2%} | {100 * less['difference']:+.2f} ({interval}) |")
+    return told
+
+
 def kept(file: Path, make: Any) -> Any:
     """What a file holds; it is made and written if it is not there."""
     if not file.is_file():

@@ -275,6 +275,7 @@ def test_what_is_said_of_searches_is_in_the_results_beside_the_page() -> None:
     alone, again = found["one_network_ms"], found["run_again_and_again"]
 
     assert all(latency_prediction.line(each) in text for each in found["predictions"])
+    assert all(latency_prediction.tried(each) in text for each in found["predictions"])
     for told in found["landings"]:
         assert all(search_cost.line(each, steps=told["steps"]) in text for each in told["landings"])
     words = " ".join(text.split())
