@@ -190,7 +190,8 @@ def lines(facts: dict[str, Any]) -> list[str]:
     """The rows of the page's table."""
     right = facts["accuracy"]
     told = [f"| the network found | {right['found']:.2%} | |"]
-    names = {"scaled": f"MobileNetV4-conv-small at width {facts['scaled']['width']:g}", "random": "random search's best"}
+    scaled = f"MobileNetV4-conv-small at width {facts['scaled']['width']:g}"
+    names = {"scaled": scaled, "random": "random search's best"}
     for name, words in names.items():
         less = facts["found_less"][name]
         interval = f"{100 * less['low']:+.2f} to {100 * less['high']:+.2f}"
