@@ -268,6 +268,7 @@ def test_what_is_said_of_the_phones_is_what_the_table_holds() -> None:
 
 def test_what_is_said_of_searches_is_in_the_results_beside_the_page() -> None:
     import latency_prediction
+    import search_against
     import search_cost
 
     text = (DOCS / "search_results.md").read_text(encoding="utf-8")
@@ -278,7 +279,16 @@ def test_what_is_said_of_searches_is_in_the_results_beside_the_page() -> None:
     assert all(latency_prediction.tried(each) in text for each in found["predictions"])
     for told in found["landings"]:
         assert all(search_cost.line(each, steps=told["steps"]) in text for each in told["landings"])
-    words = " ".join(text.split())
+    words, fought = " ".join(text.split()), found["against"]
+    anew = [f"{each['predicted']['ms']:.3f}" for each in found["foretold_anew"]]
+    assert f"are foretold {', '.join(anew[:-1])} and {anew[-1]} ms" in words
+    assert all(abs(each["predicted"]["ms"] / each["target_ms"] - 1) <= 0.02 for each in found["foretold_anew"])
+    assert all(line in text for line in search_against.lines(fought))
+    assert f"took {fought['minutes']:.0f} minutes (at most 60" in words
+    assert f"Random search tried {fought['random_search']['trials']} networks" in words
+    assert f"it had {fought['random_rows']['timed']} more timed in {fought['random_rows']['minutes']:.0f} min" in words
+    scaled = fought["scaled"]
+    assert f"took {scaled['found_ms']:.3f}; conv-small at width {scaled['width']:g} took {scaled['ms']:.3f}" in words
     assert f"took {alone['alone']:.2f} ms alone and {alone['among']:.2f} ms among nine others" in words
     assert f"it takes {alone['emptied_alone']:.2f} alone and {alone['emptied_among']:.2f} among others" in words
     assert f"to {again['litert int8']} and {again['onnx int8']} %, since" in words
