@@ -1,14 +1,15 @@
 """A search on sign_digits, against MobileNetV4-conv-small made as fast, and against random search for as long.
 
 Parts, each kept in the folder as soon as it is done, so that a run that is stopped goes on where it was:
-  search    a table and TuNAS in two stages (widths, then filters), 60 minutes at most in all; then random search in
-            the same space for the same wall time, candidates trained by `quick`
+  search    a table and TuNAS in two stages (widths, then filters), each with finalists trained by themselves, 60
+            minutes at most in all; then random search in the same space for the same wall time, candidates trained as
+            the finalists are
   scaled    MobileNetV4-conv-small whose width gives the same measured time within 2 %
   folds     each of the three trained from nothing by one recipe on four fifths of all pictures, five times, and asked
             about the fifth that it has not seen
     python benchmarks/search_against.py --folder runs/against
-Tiny, to see that it runs: --steps 20 --epochs 1 --folds 2 --size 32 --width 0.25 --depth 1
---target-ms 0.16
+Tiny, to see that it runs: --steps 20 --finalists 2 --candidates 1 --epochs 1 --folds 2 --size 32 --width 0.25
+--depth 1 --target-ms 0.16
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from mobilevision.data import Data, Sample, read_data
 from mobilevision.data.album import Album
 from mobilevision.deploy.rounded import open_run
 from mobilevision.files import write_json, write_text
+from mobilevision.jobs import Local
 from mobilevision.network import Network
 from mobilevision.pages.compare import paired
 from mobilevision.search import chains
@@ -60,7 +62,11 @@ def main(
     width: Annotated[float, typer.Option(help="Of the space.")] = 1.0,
     depth: Annotated[int | None, typer.Option(help="The most blocks of a stage.")] = None,
     steps: Annotated[int, typer.Option(help="Of each of the two stages.")] = 2500,
-    epochs: Annotated[int, typer.Option(help="Of the last trainings; candidates have a tenth.")] = 60,
+    finalists: Annotated[int, typer.Option(help="Of each of the two stages.")] = 8,
+    candidates: Annotated[int, typer.Option(help="Passes over the pictures for a finalist or candidate.")] = 6,
+    processes: Annotated[int, typer.Option(help="Finalists or candidates that are trained at a time.")] = 1,
+    epochs: Annotated[int, typer.Option(help="Of the last trainings.")] = 40,
+    recipe: Annotated[str, typer.Option(help="Of the last trainings.")] = "quick",
     folds: Annotated[int, typer.Option(min=2)] = 5,
     runtime: Annotated[str, typer.Option()] = "litert",
 ) -> None:
@@ -76,9 +82,10 @@ def main(
         depth=depth,
         targets={"ms": target},
         runtime=runtime,
-        numbers={"steps": steps},
+        numbers={"steps": steps, "finalists": finalists},
     )
-    result = kept(folder / "search.json", lambda: searched(folder / "search", brief, epochs=epochs))
+    setting = Setting(folder=folder / "search", workers=Local(processes), device="cpu", say=say)
+    result = kept(folder / "search.json", lambda: searched(setting, brief, epochs=candidates))
     if "why" in result["random"]:
         raise typer.BadParameter(f"{result['random']['why']}; give another --target-ms and --folder")
     found, lucky = (
@@ -86,27 +93,23 @@ def main(
     )
     scaled = kept(folder / "scaled.json", lambda: as_fast(found, here))
     networks = {"found": found, "random": lucky, "scaled": zoo.arch(RIVAL, size=size, width=scaled["width"])}
-    recipe = find_recipe("scratch_small").changed({"epochs": epochs, "size": size})
+    last = find_recipe(recipe).changed({"epochs": epochs, "size": size})
     right: dict[str, list[bool]] = {name: [] for name in networks}
     for number, data in enumerate(fifths(read_data(PICTURES), folds)):
         for name, arch in networks.items():
             file = folder / "folds" / f"{name}-{number}.json"
-            right[name] += kept(file, partial(trained, arch, data, recipe, folder / "folds" / f"{name}-{number}"))
-    facts = concluded(result, scaled, right, target=target) | {"machine": here.machine, "runtime": here.version}
+            right[name] += kept(file, partial(trained, arch, data, last, folder / "folds" / f"{name}-{number}"))
+    asked = {"steps": steps, "finalists": finalists, "recipe": recipe, "epochs": epochs}
+    facts = concluded(result, scaled, right, target=target) | asked
+    facts |= {"machine": here.machine, "runtime": here.version}
     write_json(folder / "against.json", facts)
     print(json.dumps(facts, indent=2))
 
 
-def searched(folder: Path, brief: Brief, *, epochs: int) -> dict[str, Any]:
+def searched(setting: Setting, brief: Brief, *, epochs: int) -> dict[str, Any]:
     """Both stages, and random search for as long."""
-    training = find_recipe("quick").changed({"size": brief.size, "epochs": max(1, epochs // 10)})
-    return chains.two_stages(
-        str(PICTURES),
-        brief,
-        setting=Setting(folder=folder, device="cpu", say=say),
-        training=training,
-        candidates=training,
-    )
+    training = find_recipe("quick").changed({"size": brief.size, "epochs": epochs})
+    return chains.two_stages(str(PICTURES), brief, setting=setting, training=training, candidates=training)
 
 
 def median(arch: Arch, here: Conditions) -> float:
@@ -172,7 +175,7 @@ def concluded(
     differences = {name: paired(arrays[name], arrays["found"]) for name in ("scaled", "random")}
     return {
         "target_ms": target,
-        "found": {name: result[name] for name in ("digest", "costs", "measured_ms", "accuracy")},
+        "found": {name: result[name] for name in ("digest", "costs", "measured_ms", "accuracy", "shared_accuracy")},
         "minutes": total["wall_seconds"] / 60,
         "bill": result["bill"],
         "random_search": {k: v for k, v in result["random"].items() if k not in ("points", "bill")},

@@ -32,7 +32,7 @@ def asked(capsys: Said, *arguments: str) -> tuple[int, Any]:
 def tunas(folder: Path, *more: str) -> list[str]:
     """The words of a search of seconds."""
     words = ["search", "tunas", "sample:digits", "--out", str(folder), "--target-macs", "3e6", "--steps", "10"]
-    return [*words, "--no-random", *TINY, *more]
+    return [*words, "--finalists", "1", "--no-random", *TINY, *more]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def test_every_search_has_the_options_that_others_rely_on(name: str) -> None:
     options = inspect.signature(VERBS[name]).parameters.keys()
     assert {"runtime", "precision", "threads", "target_ms", "table", "force", "out", "resume"} <= options
     assert ("space" in options) == (name != "search netadapt")
-    assert ("ray" in options) == (name not in ("search tunas", "search v4"))
+    assert {"ray", "processes"} <= options
     assert ("against_random" in options) == (name != "search random")
 
 
@@ -118,7 +118,8 @@ def test_a_search_that_lacks_something_leaves_no_command_to_go_on_with(tmp_path:
 
 
 def test_a_search_from_python_leaves_a_network_and_a_page(tmp_path: Path) -> None:
-    search = partial(mv.search_tunas, SMALL, "sample:digits", steps=10, to=tmp_path / "found", against_random=False)
+    short = {"steps": 10, "finalists": 1, "against_random": False}
+    search = partial(mv.search_tunas, SMALL, "sample:digits", to=tmp_path / "found", **short)
     found = search(targets={"macs": 3e6})
     page = mv.report([found.run], to=tmp_path / "page.html")
 

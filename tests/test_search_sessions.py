@@ -22,7 +22,7 @@ from mobilevision.files import read_json_lines
 from mobilevision.jobs import Done
 from mobilevision.network import Network
 from mobilevision.search.adapting import STEPS, Tuner, _at_random, _steps
-from mobilevision.search.evaluate import Exam
+from mobilevision.search.evaluate import Evaluator, Exam
 from mobilevision.search.session import Brief, Session
 from mobilevision.search.shared import Pictures, make_recipe, run_tunas, stream
 from mobilevision.search.space import Pick, largest
@@ -67,6 +67,9 @@ class Shuffled(Sampler[int]):
         yield from torch.randperm(24, generator=torch.Generator().manual_seed(self.dots.epoch)).tolist()
 
 
+EXAM = Exam("tests:tune", {})
+
+
 class Asked:
     """A task that is a cross entropy."""
 
@@ -89,11 +92,33 @@ def quiet(line: str) -> None:
     """Say nothing."""
 
 
-def tunas(folder: Path, *, say: Any = quiet, steps: int = 60) -> dict[str, Any]:
-    target = float(macs(largest(small).arch, outputs=2))
-    brief = Brief(method="tunas", space="small", targets={"macs": target}, outputs=2, numbers={"steps": steps})
-    session = Session(folder, brief, table=None, force=False, say=say)
-    return run_tunas(session, Pictures(loader(), loader(), 0.1, Asked()), make_recipe(steps, batch=8))
+class Desk:
+    """Workers to whom small networks are the most accurate.
+
+    Attributes:
+        asked: digests of what they judged.
+    """
+
+    elsewhere, processes = False, 1
+
+    def __init__(self) -> None:
+        self.asked = list[str]()
+
+    def run(self, target: str, payloads: Sequence[dict[str, Any]], *, seconds: float) -> Iterator[Done]:
+        for place, payload in enumerate(payloads):
+            arch = Arch.from_json(payload["arch"])
+            self.asked.append(arch.digest)
+            yield Done(place, {"accuracy": 1 / (1 + macs(arch, outputs=2) / 1e5)}, "", 1, 0.1, 0.1)
+
+
+def tunas(folder: Path, *, steps: int = 60, desk: Desk | None = None, **numbers: int) -> dict[str, Any]:
+    """A search of seconds; with finalists every network is where it should be."""
+    target, reward = float(macs(largest(small).arch, outputs=2)), "soft" if numbers else "absolute"
+    asked = {"steps": steps, **numbers}
+    brief = Brief(method="tunas", space="small", targets={"macs": target}, reward=reward, outputs=2, numbers=asked)
+    session = Session(folder, brief, table=None, force=False, say=quiet)
+    evaluator = Evaluator(folder, EXAM, workers=desk or Desk(), bill=session.bill, say=quiet)
+    return run_tunas(session, Pictures(loader(), loader(), 0.1, Asked()), make_recipe(steps, batch=8), evaluator)
 
 
 def plain(facts: dict[str, Any]) -> dict[str, Any]:
@@ -151,6 +176,33 @@ def test_the_report_tells_what_the_search_liked(tmp_path: Path) -> None:
     assert Arch.from_json((tmp_path / "arch.json").read_text()).digest == facts["digest"]
 
 
+def test_of_several_finalists_the_one_that_earns_most_by_itself_is_found(tmp_path: Path) -> None:
+    desk = Desk()
+    facts = tunas(tmp_path, desk=desk, finalists=3)
+    best = max(facts["points"], key=lambda point: point["reward"])
+
+    assert [point["digest"] for point in facts["points"]] == desk.asked
+    assert len(set(desk.asked)) == 3
+    assert (facts["digest"], facts["accuracy"]) == (best["digest"], best["accuracy"])
+    assert facts["costs"] == best["costs"]
+    assert facts["accuracy"] != facts["shared_accuracy"]
+    assert next(item for item in facts["bill"] if item["phase"] == "finalists")["trained"] == 3
+
+
+def test_finalists_that_were_trained_are_not_trained_again(tmp_path: Path) -> None:
+    first, desk = tunas(tmp_path, finalists=3), Desk()
+    assert plain(tunas(tmp_path, desk=desk, finalists=3)) == plain(first)
+    assert desk.asked == []
+
+
+def test_one_finalist_is_the_likeliest_and_nothing_is_trained(tmp_path: Path) -> None:
+    desk = Desk()
+    facts = tunas(tmp_path, desk=desk, finalists=1)
+
+    assert (desk.asked, facts["points"]) == ([], [])
+    assert facts["accuracy"] == facts["shared_accuracy"]
+
+
 def test_a_state_that_was_broken_is_refused(tmp_path: Path) -> None:
     tunas(tmp_path)
     (tmp_path / "state" / "state.json").write_text("{")
@@ -167,9 +219,6 @@ def test_a_search_of_another_length_is_another_search(tmp_path: Path) -> None:
 ARCH = Arch(
     "two", ((Conv(8, 2),), (Inverted(16, 2, expand=4, act="relu"), Inverted(16, expand=4, act="relu"))), size=16
 )
-
-
-EXAM = Exam("tests:tune", {})
 
 
 class Bench:

@@ -124,7 +124,7 @@ def test_a_search_that_is_not_sure_yet_lands_on_its_target() -> None:
     large = largest(LARGE)
     search, target = unsure(large.choices), 0.8 * price(large.arch)[0]
     likely = search.likely(256)
-    found = search.landed(likely, price, Absolute((target,)))
+    (found,) = search.landed(likely, price, Absolute((target,)))
 
     assert likely[0].choices == large.choices
     assert price(found.arch)[0] == pytest.approx(target, rel=OFF)
@@ -138,17 +138,29 @@ def test_the_most_likely_choices_are_taken_where_their_cost_is_as_good_as_any() 
     search, (most,) = unsure(large.choices), price(large.arch)
     likely = search.likely(64)
 
-    assert search.landed(likely, price, Absolute((most,))).choices == large.choices
-    assert search.landed(likely, price, Hard((1.1 * most,))).choices == large.choices
-    assert search.landed(likely, price, Soft((0.5 * most,))).choices == large.choices
+    for reward in (Absolute((most,)), Hard((1.1 * most,)), Soft((0.5 * most,))):
+        assert search.landed(likely, price, reward)[0].choices == large.choices
 
 
 def test_where_no_network_meets_the_target_the_nearest_is_taken() -> None:
     search = unsure(largest(LARGE).choices)
     likely = search.likely(64)
-    found = search.landed(likely, price, Hard((1.0,)))
+    (found,) = search.landed(likely, price, Hard((1.0,)))
 
     assert price(found.arch) == min(price(drawn.arch) for drawn in likely)
+
+
+def test_several_that_land_are_told_the_likeliest_first_and_no_two_alike() -> None:
+    large = largest(LARGE)
+    search, target = unsure(large.choices), 0.8 * price(large.arch)[0]
+    likely = search.likely(256)
+    found = search.landed([*likely, *likely], price, Absolute((target,)), count=5)
+    chances = [search.policy.likelihood(drawn) for drawn in found]
+
+    assert len(found) == len({drawn.arch.digest for drawn in found}) == 5
+    assert all(price(drawn.arch)[0] == pytest.approx(target, rel=OFF) for drawn in found)
+    assert chances == sorted(chances, reverse=True)
+    assert found[0] == search.landed(likely, price, Absolute((target,)))[0]
 
 
 def test_a_likelihood_is_the_chance_of_all_choices_together() -> None:

@@ -110,13 +110,13 @@ class With:
     force: Force = False
     device: Device = "auto"
 
-    def setting(self, *, hands: Hands | None = None, against_random: bool = True) -> "Setting":
-        """As the rooms below take it; without hands this process works alone."""
+    def setting(self, *, hands: Hands, against_random: bool = True) -> "Setting":
+        """As the rooms below take it."""
         from mobilevision.search.setting import Setting
 
         return Setting(
             folder=self.out,
-            workers=(hands or Hands()).workers(),
+            workers=hands.workers(),
             device=self.device,
             table=self.table,
             force=self.force,

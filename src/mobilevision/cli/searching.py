@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 Trials = Annotated[int, typer.Option(min=1, help="Networks to try.")]
 Minutes = Annotated[float | None, typer.Option(help="End after so long.")]
 Steps = Annotated[int, typer.Option(min=10, help="Each trains the shared weights once and the policy once.")]
+Finalists = Annotated[
+    int, typer.Option(min=1, help="Likely networks that are trained to choose among; 1 takes the likeliest.")
+]
 Batch = Annotated[int, typer.Option(min=2, help="Pictures a step.")]
 
 
@@ -90,11 +93,13 @@ def shared_verb(method: str, says: str) -> Callable[..., Answer]:
         aim: Aim,
         times: Times,
         steps: Steps = 2000,
+        finalists: Finalists = 8,
         batch: Batch = 32,
         recipe: Recipe = "quick",
         epochs: Epochs = 5,
         distilled: Distilled = "",
         task: Task = "classify",
+        hands: Hands,
         seed: Seed = 0,
         against_random: AgainstRandom = True,
     ) -> Answer:
@@ -110,12 +115,12 @@ def shared_verb(method: str, says: str) -> Callable[..., Answer]:
             **asdict(aim),
             **asdict(times),
             seed=seed,
-            numbers={"steps": steps} | ({"distilled": distilled} if distilled else {}),
+            numbers={"steps": steps, "finalists": finalists} | ({"distilled": distilled} if distilled else {}),
         )
         facts = {"tunas": start.run_shared, "v4": chains.v4}[method](
             data,
             brief,
-            setting=using.setting(against_random=against_random),
+            setting=using.setting(hands=hands, against_random=against_random),
             training=find_recipe(recipe).changed({"batch": batch} | ({"size": where.size} if where.size else {})),
             candidates=_candidates(recipe, epochs, where.size),
         )

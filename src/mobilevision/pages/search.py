@@ -211,7 +211,8 @@ def _tried(found: dict[str, Any]) -> str:
     ours, theirs = found.get("points") or [], random.get("points") or []
     point = partial(_point, cost=cost)
     points = [point(each, ours=True) for each in ours] + [point(each, ours=False) for each in theirs]
-    accuracy = random.get("found_accuracy", found["accuracy"] if ours else None)
+    own = next((each["accuracy"] for each in ours if each["digest"] == found["digest"]), None)
+    accuracy = random.get("found_accuracy", own)
     if accuracy is not None:
         points.append(Tried(found["costs"][cost], accuracy, True, "found"))
     if "accuracy" in random:

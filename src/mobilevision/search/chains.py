@@ -12,7 +12,6 @@ import torch
 from mobilevision.architecture import Arch
 from mobilevision.errors import UsageError
 from mobilevision.files import write_json, write_text
-from mobilevision.jobs import Local
 from mobilevision.network import Network
 from mobilevision.search.adapting import Cutting, adapt, goal
 from mobilevision.search.bill import Bill, Item
@@ -93,7 +92,7 @@ def v4(data: str, brief: Brief, *, setting: Setting, training: Recipe, candidate
         setting: of the chain; in its folder, `coarse` and `fine` are the searches, `trained` is the network found,
             trained.
         training: how the network found is trained; its batch and augmentation are the searches' too.
-        candidates: how the network found and those of random search are trained, where these are compared.
+        candidates: how the finalists of each stage are trained, and the networks of random search.
 
     Raises:
         UsageError: if the space is not a coarse one.
@@ -103,7 +102,7 @@ def v4(data: str, brief: Brief, *, setting: Setting, training: Recipe, candidate
     setting.say(f"and {last['name']} is trained from nothing")
     to = folder / "trained"
     accuracy = trained(_found(folder), data, task=brief.task, recipe=training, to=to, seed=seed, device=device)
-    return concluded(folder, last | {"shared_accuracy": last["accuracy"], "accuracy": accuracy}, STAGES)
+    return concluded(folder, last | {"accuracy": accuracy}, STAGES)
 
 
 def two_stages(data: str, brief: Brief, *, setting: Setting, training: Recipe, candidates: Recipe) -> dict[str, Any]:
@@ -128,8 +127,7 @@ def two_stages(data: str, brief: Brief, *, setting: Setting, training: Recipe, c
     space = partial(v4_fine, plan=refined(coarse, plan), size=coarse.size)
     last = run_shared(data, second, setting=setting.part("fine"), space=space, **given)
     whole = partial(both_stages, plan=plan, size=brief.size, width=brief.width or 1.0, depth=brief.depth)
-    alone = replace(setting, workers=Local(1))
-    rival = _rival(data, brief, STAGES, setting=alone, recipe=candidates, space=whole)
+    rival = _rival(data, brief, STAGES, setting=setting, recipe=candidates, space=whole)
     return concluded(setting.folder, last | {"method": brief.method, "random": rival}, STAGES)
 
 
@@ -159,7 +157,14 @@ def _rival(
     found, last = check_data(brief.task, data, seed=brief.seed), setting.folder / searches[-1]
     return random_rival(
         replace(brief, outputs=task_for(brief.task, found).outputs),
-        make_exam(found, task=brief.task, recipe=recipe, seed=brief.seed, device=setting.device),
+        make_exam(
+            found,
+            task=brief.task,
+            recipe=recipe,
+            seed=brief.seed,
+            device=setting.device,
+            processes=setting.workers.processes,
+        ),
         setting=replace(setting, table=setting.table or last / "table.jsonl"),
         seconds=sum(Bill(setting.folder / name / "bill.jsonl").searching() for name in searches),
         found=_found(last),

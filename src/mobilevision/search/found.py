@@ -59,6 +59,7 @@ def search_tunas(
     precision: str = "fp32",
     threads: int = 1,
     steps: int = 2000,
+    finalists: int = 8,
     recipe: Recipe = quick,
     against_random: bool = True,
     seed: int = 0,
@@ -79,7 +80,8 @@ def search_tunas(
         precision: what the timed files compute with: "fp32", "fp16" or "int8".
         threads: of the runtime.
         steps: each trains the shared weights once and the policy once.
-        recipe: how pictures are varied, and how candidates are trained that are compared.
+        finalists: likely networks that are trained by themselves at the end, to choose among; 1 takes the likeliest.
+        recipe: how pictures are varied, and how finalists and random search's networks are trained.
         against_random: whether random search gets the same time afterwards.
         seed: decides the split and everything random.
         device: where networks are trained.
@@ -99,7 +101,7 @@ def search_tunas(
         precision=precision,
         threads=threads,
         seed=seed,
-        numbers={"steps": steps, "largest": top.digest},
+        numbers={"steps": steps, "finalists": finalists, "largest": top.digest},
     )
     training = recipe.changed({"size": top.size})
     folder = Path("runs") / f"{Path(str(data).rpartition(':')[2]).name}-{name}" if to is None else Path(to)

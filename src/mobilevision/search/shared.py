@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ from mobilevision.data.dataset import Data
 from mobilevision.data.preprocessing import Preprocessing
 from mobilevision.errors import InputError, UsageError
 from mobilevision.files import write_json, writing_folder
+from mobilevision.search.evaluate import Evaluator
 from mobilevision.search.liked import liked_by_policy
 from mobilevision.search.session import Session
+from mobilevision.search.space import Drawn
 from mobilevision.search.supernet import Supernet
 from mobilevision.search.tunas import Batch, Progress, Recipe, Tunas, accuracy
 from mobilevision.tasks.base import Task
@@ -94,8 +96,17 @@ def make_recipe(steps: int, *, batch: int) -> Recipe:
     return Recipe(steps, lr=0.165 * batch / 256, policy_lr=TRAVEL / (mean * steps), keep=max(1, min(500, steps // 10)))
 
 
-def run_tunas(session: Session, pictures: Pictures, recipe: Recipe) -> dict[str, Any]:
+def run_tunas(session: Session, pictures: Pictures, recipe: Recipe, evaluator: Evaluator) -> dict[str, Any]:
     """Search to the end of the recipe, from where the session is, and write the network found.
+
+    Shared weights tell networks apart roughly (a short search's policy is not sure of one), so some likely networks,
+    `numbers["finalists"]` of them, are trained by themselves at the end, and the one that earns most is found.
+
+    Args:
+        session: the search.
+        pictures: for weights and policy.
+        recipe: every number of the search.
+        evaluator: judges the finalists, if there are several.
 
     Raises:
         InputError: if the kept state is of another space.
@@ -120,23 +131,49 @@ def run_tunas(session: Session, pictures: Pictures, recipe: Recipe) -> dict[str,
             keep(progress.kept, session.folder / "state")
         if progress.step % TOLD == 0:
             session.say(_told(session, progress, recipe))
+    return concluded(search, session, pictures, evaluator)
+
+
+def concluded(search: Tunas, session: Session, pictures: Pictures, evaluator: Evaluator) -> dict[str, Any]:
+    """Choose the network of a policy that has learned, and write it with all about it."""
     likely = search.likely(LIKELY)
-    if latency:
-        latency.know([drawn.arch for drawn in likely])
-    found = search.landed(likely, session.costs, session.reward)
+    if session.latency:
+        session.latency.know([drawn.arch for drawn in likely])
+    most = session.brief.numbers.get("finalists", 1)
+    finalists = search.landed(likely, session.costs, session.reward, count=most)
+    points = judged(finalists, search, session, evaluator) if len(finalists) > 1 else []
+    ahead = max(points, key=lambda point: float(point["reward"])) if points else {}
+    found = next((each for each in finalists if each.arch.digest == ahead.get("digest")), finalists[0])
     with session.bill.phase("judging"):
-        right = shared_accuracy(supernet, found.arch, pictures.reward)
-    costs = dict(zip(session.brief.targets, search.costs(found.arch, session.costs), strict=True))
+        shared = shared_accuracy(search.supernet, found.arch, pictures.reward)
     return session.finish(
         found.arch,
-        predicted=costs,
-        accuracy=right,
+        predicted=dict(zip(session.brief.targets, search.costs(found.arch, session.costs), strict=True)),
+        accuracy=ahead.get("accuracy", shared),
+        shared_accuracy=shared,
+        points=points,
         choices=found.choices,
-        steps=recipe.steps,
+        steps=search.recipe.steps,
         line=list(search.line),
-        recipe=asdict(recipe),
+        recipe=asdict(search.recipe),
         liked=liked_by_policy(search.policy, session.space, found.choices),
     )
+
+
+def judged(finalists: Sequence[Drawn], search: Tunas, session: Session, evaluator: Evaluator) -> list[dict[str, Any]]:
+    """What networks earn that were trained by themselves, but for those that failed, as plain JSON."""
+    session.say(f"the {len(finalists)} likeliest networks near the target are trained by themselves")
+    verdicts = evaluator.judge([drawn.arch for drawn in finalists], phase="finalists")
+    return [
+        {
+            "digest": arch.digest,
+            "accuracy": verdict.accuracy,
+            "costs": dict(zip(session.brief.targets, session.costs(arch), strict=True)),
+            "reward": session.reward(verdict.accuracy, search.costs(arch, session.costs)),
+        }
+        for (arch, *_), verdict in zip(finalists, verdicts, strict=True)
+        if not verdict.failure
+    ]
 
 
 def stream(loader: DataLoader[Any], start: int) -> Iterator[Batch]:

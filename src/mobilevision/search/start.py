@@ -8,7 +8,6 @@ from typing import Any
 from mobilevision.data.dataset import Data
 from mobilevision.errors import UsageError
 from mobilevision.files import locked
-from mobilevision.jobs import Local
 from mobilevision.search.candidate import make_exam
 from mobilevision.search.evaluate import Evaluator
 from mobilevision.search.rival import with_rival
@@ -65,11 +64,13 @@ def run_shared(
 
     Args:
         data: where the pictures are; weights learn on the training pictures, the policy on the validation pictures.
-        brief: what is asked; `numbers["steps"]` is the length, `numbers["distilled"]`, if it is there, names replicas
-            that the weights learn from; its outputs follow from the data.
+        brief: what is asked; `numbers["steps"]` is the length, `numbers["finalists"]` tells among how many networks,
+            trained by themselves, one is chosen at the end (without it: one, and none is trained),
+            `numbers["distilled"]`, if it is there, names replicas that the weights learn from; its outputs follow from
+            the data.
         setting: what the search is done with.
         training: tells the batch and how pictures are varied.
-        candidates: how the network found and those of random search are trained, where these are compared.
+        candidates: how the finalists are trained, and the networks of random search.
         space: where to look; None takes the one that the brief names.
 
     Raises:
@@ -82,16 +83,20 @@ def run_shared(
             f"shared weights learn classes, not {brief.task}; take mnasnet, evolution or random in place of it"
         )
     found = check_data(brief.task, data, seed=brief.seed)
-    exam = make_exam(found, task=brief.task, recipe=candidates, seed=brief.seed, device=setting.device)
+    workers, device = setting.workers, setting.device
+    exam = make_exam(
+        found, task=brief.task, recipe=candidates, seed=brief.seed, device=device, processes=workers.processes
+    )
     with locked(setting.folder):
         session = begun(found, brief, setting=setting, training=training, space=space)
+        evaluator = Evaluator(setting.folder, exam, workers=workers, bill=session.bill, say=setting.say)
         size = largest(session.space).arch.size
         taught = str(brief.numbers.get("distilled", ""))
         pictures = make_pictures(
             found, task=brief.task, training=training, size=size, seed=brief.seed, distilled=taught
         )
-        facts = run_tunas(session, pictures, make_recipe(brief.numbers["steps"], batch=training.batch))
-        facts = with_rival(session, facts, exam, setting=replace(setting, workers=Local(1)))
+        facts = run_tunas(session, pictures, make_recipe(brief.numbers["steps"], batch=training.batch), evaluator)
+        facts = with_rival(session, facts, exam, setting=setting)
         return facts | {"words": session.bill.words()}
 
 

@@ -168,18 +168,23 @@ class Tunas:
         """The network of the most likely choices, and others that the policy draws."""
         return [self.best(), *(self.policy.sample(self.space, self.rng) for _ in range(count - 1))]
 
-    def landed(self, found: Sequence[Drawn], prices: Prices, reward: Reward) -> Drawn:
-        """The first of some networks if its costs are where they should be, else the likeliest of which this is so.
+    def landed(self, found: Sequence[Drawn], prices: Prices, reward: Reward, *, count: int = 1) -> list[Drawn]:
+        """Those of some networks whose costs are where they should be: the first, if it is one, then the likeliest.
 
         The authors take the most likely choices whatever they cost, which is near the target where the policy has
         grown sure of them; a short search has not. Where no network is near enough, the nearest is taken.
+
+        Args:
+            found: networks, the first the most likely choices.
+            prices: what an architecture costs, predicted.
+            reward: whose targets count.
+            count: the most networks that are told, no two of them alike.
         """
         off = [reward.off(self.costs(drawn.arch, prices)) for drawn in found]
         enough = max(OFF, min(off))
-        if off[0] <= enough:
-            return found[0]
         near = [drawn for drawn, share in zip(found, off, strict=True) if share <= enough]
-        return max(near, key=self.policy.likelihood)
+        near.sort(key=lambda drawn: (drawn is found[0], self.policy.likelihood(drawn)), reverse=True)
+        return list({drawn.arch.digest: drawn for drawn in near}.values())[:count]
 
     def costs(self, arch: Arch, prices: Prices) -> tuple[float, ...]:
         """The costs of an architecture, the first one corrected by what was measured."""
