@@ -277,6 +277,7 @@ def test_what_is_said_of_searches_is_in_the_results_beside_the_page() -> None:
 
     assert all(latency_prediction.line(each) in text for each in found["predictions"])
     assert all(latency_prediction.tried(each) in text for each in found["predictions"])
+    assert found["landings"][0]["met"]
     for told in found["landings"]:
         assert all(search_cost.line(each, steps=told["steps"]) in text for each in told["landings"])
     words, fought = " ".join(text.split()), found["against"]
