@@ -39,6 +39,7 @@ RESULT: dict[str, Any] = {
     "costs": {"ms": 0.61},
     "measured_ms": 0.65,
     "accuracy": 0.853,
+    "shared_accuracy": 0.853,
     "steps": 2000,
     "compared": [{"predicted_ms": 0.5, "measured_ms": 0.52}, {"predicted_ms": 0.7, "measured_ms": 0.69}],
     "liked": {
@@ -71,6 +72,23 @@ def test_it_tells_targets_predictions_and_measurements_in_milliseconds(tmp_path:
 
     assert "0.650 ms measured; 0.610 ms predicted, target 0.640 ms" in told
     assert "2 whole networks, 2.6 % off on average" in told
+
+
+def test_it_tells_whether_an_accuracy_is_of_the_weights_that_were_shared(tmp_path: Path) -> None:
+    shared = "on validation pictures, with the weights it was searched with"
+
+    assert shared in words(page(tmp_path / "shared"))
+    assert shared not in words(page(tmp_path / "trained", accuracy=0.931))
+
+
+def test_finalists_are_drawn_beside_what_random_search_tried(tmp_path: Path) -> None:
+    points = [
+        {"digest": FOUND.digest, "accuracy": 0.94, "costs": {"ms": 0.61}, "reward": 0.94},
+        {"digest": "other", "accuracy": 0.92, "costs": {"ms": 0.62}, "reward": 0.92},
+    ]
+    told = page(tmp_path / "s", points=points, random={"why": "it was not asked for"})
+
+    assert "3 networks of the search, 0 of random search. found: 94.0 % at 0.61" in told
 
 
 def test_it_tells_what_random_search_got_for_the_same_money(tmp_path: Path) -> None:
