@@ -284,12 +284,22 @@ def test_what_is_said_of_searches_is_in_the_results_beside_the_page() -> None:
     anew = [f"{each['predicted']['ms']:.3f}" for each in found["foretold_anew"]]
     assert f"are foretold {', '.join(anew[:-1])} and {anew[-1]} ms" in words
     assert all(abs(each["predicted"]["ms"] / each["target_ms"] - 1) <= 0.02 for each in found["foretold_anew"])
-    assert all(line in text for line in search_against.lines(fought))
+    for told in (fought, found["against_before"]):
+        assert all(line in text for line in search_against.lines(told))
     assert f"took {fought['minutes']:.0f} minutes (at most 60" in words
     assert f"Random search tried {fought['random_search']['trials']} networks" in words
     assert f"it had {fought['random_rows']['timed']} more timed in {fought['random_rows']['minutes']:.0f} min" in words
     scaled = fought["scaled"]
-    assert f"took {scaled['found_ms']:.3f}; conv-small at width {scaled['width']:g} took {scaled['ms']:.3f}" in words
+    assert (
+        f"at width {scaled['width']:g} took {scaled['ms']:.3f} ms beside the found one's {scaled['found_ms']:.3f}"
+        in words
+    )
+    assert f"median {fought['scaled_again']['median']:.3f}" in words
+    wider = fought["scaled_wider"]
+    assert f"{wider['width']:g}, takes {wider['ratio']:.3f} of it" in words
+    assert f"is right on {wider['right']:.2%} of the pictures" in words
+    spread = [f"{least:.1%} to {most:.1%}" for least, most in fought["finalists_spread"].values()]
+    assert f"({' and '.join(spread)}; random search's have a median of {fought['random_median']:.1%})" in words
     assert f"took {alone['alone']:.2f} ms alone and {alone['among']:.2f} ms among nine others" in words
     assert f"it takes {alone['emptied_alone']:.2f} alone and {alone['emptied_among']:.2f} among others" in words
     assert f"to {again['litert int8']} and {again['onnx int8']} %, since" in words
