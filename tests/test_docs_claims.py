@@ -219,6 +219,12 @@ def test_what_is_told_of_8_bits_outside_the_tables_is_in_the_results_beside_the_
     assert f"mirrored: on {percent(1 - sure / count, 0)} of them" in text
     assert f"LiteRT has {alike:.0f} of the {count}" in text
     assert f"the same class as float32 on {100 * alike / count:.0f} of 100 crops" in readme
+    other = {
+        f"{half} {to}": percent(found[f"photographs/ImageNet-like photographs, {half}/{to}"]["agreement"])
+        for half, to in (("even", "executorch"), ("odd", "executorch"), ("even", "openvino"))
+    }
+    executorch = f"had {other['even executorch'].removesuffix(' %')} and {other['odd executorch']}"
+    assert f"{executorch}, OpenVINO {other['even openvino']} of the 200" in text
 
 
 def test_the_edgetpu_takes_classifiers_without_attention_alone() -> None:
@@ -294,7 +300,10 @@ def test_what_is_said_of_searches_is_in_the_results_beside_the_page() -> None:
         f"at width {scaled['width']:g} took {scaled['ms']:.3f} ms beside the found one's {scaled['found_ms']:.3f}"
         in words
     )
-    assert f"median {fought['scaled_again']['median']:.3f}" in words
+    later, first = fought["scaled_again"], fought["first_fold"]
+    assert f"{min(later['ratios']):.3f} to {max(later['ratios']):.3f}, median {later['median']:.3f}" in words
+    assert f"right on {100 * first['quick']:.1f} % of" in words
+    assert f"where that left {100 * first['scratch_small']:.1f} %" in words
     wider = fought["scaled_wider"]
     assert f"{wider['width']:g}, takes {wider['ratio']:.3f} of it" in words
     assert f"is right on {wider['right']:.2%} of the pictures" in words

@@ -152,7 +152,7 @@ def adapt(
     network = at_its_size(start)
     seed, facts, task = start.read("environment")["seed"], start.read("data"), start.read("task")["task"]
     data = known_data(task, facts["source"], digest=facts["digest"], seed=seed)
-    exam = make_exam(data, task=task, recipe=cutting.short, seed=seed, device=setting.device)
+    exam = make_exam(data, task=task, recipe=cutting.short, seed=seed, setting=setting)
     brief = Brief(
         method="netadapt",
         task=task,

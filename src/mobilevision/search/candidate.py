@@ -15,6 +15,7 @@ from mobilevision.data.dataset import Data
 from mobilevision.files import writing
 from mobilevision.network import Network
 from mobilevision.search.evaluate import Exam
+from mobilevision.search.setting import Setting
 from mobilevision.tasks.catalog import known_data, task_for
 from mobilevision.train.loop import fit
 from mobilevision.train.recipe import Recipe
@@ -75,7 +76,7 @@ def train(
     return {"accuracy": metrics[asked.goal], "loss": metrics["loss"]}
 
 
-def make_exam(data: Data, *, task: str, recipe: Recipe, seed: int, device: str, processes: int = 1) -> Exam:
+def make_exam(data: Data, *, task: str, recipe: Recipe, seed: int, setting: Setting) -> Exam:
     """Candidates are trained by `recipe` on `data` and judged by its validation pictures.
 
     Args:
@@ -83,9 +84,8 @@ def make_exam(data: Data, *, task: str, recipe: Recipe, seed: int, device: str, 
         task: what the networks are asked to do.
         recipe: how each is trained.
         seed: of the split, the weights and everything random.
-        device: where they are trained.
-        processes: candidates that share this machine's processors.
+        setting: tells where they are trained, and how many share this machine's processors.
     """
     facts = {"data": data.source, "digest": data.digest, "task": task, "recipe": recipe.facts(), "seed": seed}
-    aside = {"device": device, "threads": max(1, torch.get_num_threads() // processes)}
+    aside = {"device": setting.device, "threads": max(1, torch.get_num_threads() // setting.workers.processes)}
     return Exam("mobilevision.search.candidate:train", facts, aside)

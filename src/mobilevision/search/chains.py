@@ -157,14 +157,7 @@ def _rival(
     found, last = check_data(brief.task, data, seed=brief.seed), setting.folder / searches[-1]
     return random_rival(
         replace(brief, outputs=task_for(brief.task, found).outputs),
-        make_exam(
-            found,
-            task=brief.task,
-            recipe=recipe,
-            seed=brief.seed,
-            device=setting.device,
-            processes=setting.workers.processes,
-        ),
+        make_exam(found, task=brief.task, recipe=recipe, seed=brief.seed, setting=setting),
         setting=replace(setting, table=setting.table or last / "table.jsonl"),
         seconds=sum(Bill(setting.folder / name / "bill.jsonl").searching() for name in searches),
         found=_found(last),

@@ -142,14 +142,14 @@ def concluded(search: Tunas, session: Session, pictures: Pictures, evaluator: Ev
     most = session.brief.numbers.get("finalists", 1)
     finalists = search.landed(likely, session.costs, session.reward, count=most)
     points = judged(finalists, search, session, evaluator) if len(finalists) > 1 else []
-    ahead = max(points, key=lambda point: float(point["reward"])) if points else {}
-    found = next((each for each in finalists if each.arch.digest == ahead.get("digest")), finalists[0])
+    best = max(points, key=lambda point: float(point["reward"])) if points else {"digest": finalists[0].arch.digest}
+    found = next(each for each in finalists if each.arch.digest == best["digest"])
     with session.bill.phase("judging"):
         shared = shared_accuracy(search.supernet, found.arch, pictures.reward)
     return session.finish(
         found.arch,
         predicted=dict(zip(session.brief.targets, search.costs(found.arch, session.costs), strict=True)),
-        accuracy=ahead.get("accuracy", shared),
+        accuracy=best.get("accuracy", shared),
         shared_accuracy=shared,
         points=points,
         choices=found.choices,

@@ -37,11 +37,10 @@ def run_trials(
         InputError: if there is nothing to train on, or the table is from elsewhere.
     """
     found = check_data(brief.task, data, seed=brief.seed)
-    workers, device = setting.workers, setting.device
-    exam = make_exam(found, task=brief.task, recipe=recipe, seed=brief.seed, device=device, processes=workers.processes)
+    exam = make_exam(found, task=brief.task, recipe=recipe, seed=brief.seed, setting=setting)
     with locked(setting.folder):
         session = begun(found, brief, setting=setting, training=recipe)
-        evaluator = Evaluator(setting.folder, exam, workers=workers, bill=session.bill, say=setting.say)
+        evaluator = Evaluator(setting.folder, exam, workers=setting.workers, bill=session.bill, say=setting.say)
         if brief.method == "nsga2":
             facts = search_front(session, evaluator, minutes=minutes)
         else:
@@ -83,13 +82,10 @@ def run_shared(
             f"shared weights learn classes, not {brief.task}; take mnasnet, evolution or random in place of it"
         )
     found = check_data(brief.task, data, seed=brief.seed)
-    workers, device = setting.workers, setting.device
-    exam = make_exam(
-        found, task=brief.task, recipe=candidates, seed=brief.seed, device=device, processes=workers.processes
-    )
+    exam = make_exam(found, task=brief.task, recipe=candidates, seed=brief.seed, setting=setting)
     with locked(setting.folder):
         session = begun(found, brief, setting=setting, training=training, space=space)
-        evaluator = Evaluator(setting.folder, exam, workers=workers, bill=session.bill, say=setting.say)
+        evaluator = Evaluator(setting.folder, exam, workers=setting.workers, bill=session.bill, say=setting.say)
         size = largest(session.space).arch.size
         taught = str(brief.numbers.get("distilled", ""))
         pictures = make_pictures(
