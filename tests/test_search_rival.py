@@ -66,7 +66,7 @@ def target() -> float:
     return (least + most) / 2
 
 
-def evolved(folder: Path, desk: Desk, *, asked: bool = True, spent: float = 40.0) -> dict[str, Any]:
+def evolved(folder: Path, desk: Desk, *, asked: bool = True, spent: float = 40.0, together: int = 1) -> dict[str, Any]:
     """An evolution of twelve networks that took so many seconds, and its rival."""
     brief = Brief(
         method="evolution",
@@ -76,7 +76,7 @@ def evolved(folder: Path, desk: Desk, *, asked: bool = True, spent: float = 40.0
         depth=1,
         targets={"macs": target()},
         outputs=4,
-        numbers={"trials": 12, "together": 1},
+        numbers={"trials": 12, "together": together},
     )
     session = Session(folder, brief, table=None, force=False, say=quiet)
     judge = Evaluator(folder, EXAM, workers=desk, bill=session.bill, say=quiet)
@@ -103,6 +103,17 @@ def test_what_the_search_found_is_judged_as_its_rivals_are(tmp_path: Path) -> No
     facts = evolved(tmp_path, Desk())
 
     assert facts["random"]["found_accuracy"] == facts["accuracy"]
+
+
+def test_a_search_and_its_rival_go_on_with_another_number_of_workers(tmp_path: Path) -> None:
+    first = evolved(tmp_path, Desk(), together=2)
+    desk = Desk()
+    desk.processes = 3
+    again = evolved(tmp_path, desk, together=3)
+
+    assert not desk.asked  # what was judged is known, and nothing else is come to
+    assert [again[name] for name in ("digest", "points")] == [first[name] for name in ("digest", "points")]
+    assert again["random"]["points"] == first["random"]["points"]
 
 
 def test_no_network_is_trained_twice_for_search_and_rival(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from mobilevision.search.spaces import find_space
 from mobilevision.tasks.catalog import headed
 from mobilevision.timing.table import Conditions, TimedTable
 
-ASKED = "search.json"
+ASKED, TOGETHER = "search.json", "together"
 WHOLE = 300
 """Rows below which the table of a space is filled before the search; else as rows are met."""
 CALIBRATION = 10
@@ -181,6 +181,9 @@ class Session:
         if self.fresh:
             return
         stands = json.loads(path.read_text(encoding="utf-8"))
+        if TOGETHER in stands["numbers"]:  # other workers go on with it, and come to the same networks
+            numbers = {**self.brief.numbers, TOGETHER: stands["numbers"][TOGETHER]}
+            self.brief, asked["numbers"] = replace(self.brief, numbers=numbers), numbers
         for name in asked | stands:
             if asked.get(name) != stands.get(name):
                 raise UsageError(
