@@ -297,16 +297,31 @@ def test_what_is_said_of_searches_is_in_the_results_beside_the_page() -> None:
     assert f"it had {fought['random_rows']['timed']} more timed in {fought['random_rows']['minutes']:.0f} min" in words
     scaled = fought["scaled"]
     assert (
-        f"at width {scaled['width']:g} took {scaled['ms']:.3f} ms beside the found one's {scaled['found_ms']:.3f}"
+        f"{scaled['width']:g} took {scaled['ms']:.3f} ms beside the found one's {scaled['found_ms']:.3f} in turns"
         in words
     )
     later, first = fought["scaled_again"], fought["first_fold"]
     assert f"{min(later['ratios']):.3f} to {max(later['ratios']):.3f}, median {later['median']:.3f}" in words
+    assert f"it came to {fought['random_longer']['trials']} candidates, and the best" in words
+    assert fought["random_search"]["digest"] == fought["random_longer"]["digest"]
+    pairs, shuffled = fought["scaled_pairs"], fought["scaled_shuffled"]
+    below, above = pairs["1.53"], pairs["1.534"]
+    assert len(below["ratios"]) == len(above["ratios"]) == 10
+    assert f"width 1.53 takes {below['ratio']:.3f} of what the found one takes" in words
+    assert f"({min(below['ratios']):.3f} to {max(below['ratios']):.3f})" in words
+    assert f"timed so, 1.534, {above['ratio']:.3f}. So" in words
+    told = ", ".join(f"{shuffled[width]['ratio']:.3f}" for width in ("1.522", "1.53"))
+    assert f"in another order: {told} and {shuffled['1.532']['ratio']:.3f}" in words
+    assert all(len(each["ratios"]) == 9 for each in shuffled.values())
+    for side, width in ((fought["scaled_wider"], 1.52), (fought["scaled_slower"], 1.534)):
+        less = side["found_less"]
+        assert side["width"] == width
+        assert less["low"] >= search_against.WORST
+        assert f"{side['right']:.2%}" in words
+        told = f"{100 * less['low']:+.2f} to {100 * less['high']:+.2f})"
+        assert f"{100 * less['difference']:+.2f}" in words[: words.index(told)]
     assert f"right on {100 * first['quick']:.1f} % of" in words
     assert f"where that left {100 * first['scratch_small']:.1f} %" in words
-    wider = fought["scaled_wider"]
-    assert f"{wider['width']:g}, takes {wider['ratio']:.3f} of it" in words
-    assert f"is right on {wider['right']:.2%} of the pictures" in words
     spread = [f"{least:.1%} to {most:.1%}" for least, most in fought["finalists_spread"].values()]
     assert f"({' and '.join(spread)}; random search's have a median of {fought['random_median']:.1%})" in words
     assert f"took {alone['alone']:.2f} ms alone and {alone['among']:.2f} ms among nine others" in words
