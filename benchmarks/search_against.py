@@ -124,7 +124,7 @@ def as_fast(found: Arch, here: Conditions) -> dict[str, Any]:
     """The width at which MobileNetV4-conv-small takes as long as the network found.
 
     Among the widths that give networks of their own it is looked for by halves. Each is timed in pairs with the one
-    found, whose orders take turns, since the first of several files was seen to take longer.
+    found, in both orders, since the first of several files was seen to take longer.
     """
     widths = {zoo.arch(RIVAL, size=found.size, width=each): each for each in np.arange(0.15, 2.0, 0.002).tolist()}
     left, tried = list(widths), list[dict[str, Any]]()
