@@ -55,7 +55,7 @@ RESULT: dict[str, Any] = {
 
 
 def page(folder: Path, **facts: Any) -> str:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     write_text(folder / "arch.json", FOUND.to_json())
     write_json(folder / "result.json", {**RESULT, **facts})
     write_json(folder / "search.json", {"method": "tunas", "numbers": {"data": "/pictures/signs"}})
@@ -65,6 +65,20 @@ def page(folder: Path, **facts: Any) -> str:
 def words(text: str) -> str:
     """The page without its tags, white space as single blanks."""
     return " ".join(re.sub(r"<[^>]*>", " ", text).split())
+
+
+def test_it_ends_with_the_run_of_what_was_found_and_not_with_that_of_a_seed(tmp_path: Path) -> None:
+    for name in ("trained", "adapted/run"):  # as `search v3` leaves them where it cuts
+        write_json(tmp_path / "s" / name / "metrics.json", {})
+    page(tmp_path / "s")
+    page(tmp_path / "alone")
+    write_json(tmp_path / "alone" / "trained" / "metrics.json", {})
+    told = {
+        each: words(report([tmp_path / each], to=tmp_path / "r.html").read_text("utf-8")) for each in ("s", "alone")
+    }
+
+    assert f"mobilevision report {tmp_path}/s/adapted/run" in told["s"]
+    assert f"mobilevision report {tmp_path}/alone/trained" in told["alone"]
 
 
 def test_it_tells_targets_predictions_and_measurements_in_milliseconds(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ UNITS: dict[str, tuple[str, Form]] = {
 }
 """How costs are called, and written."""
 WORDS = {"out": "channels", "start": "first depthwise", "middle": "middle depthwise", "expand": "expansion"}
-TRAININGS = ("trained", "run")
-"""Folders in which a search leaves the training of what it found."""
+TRAININGS = ("adapted/run", "trained", "run")
+"""Where a search leaves the training of what it found; `search v3` that cuts leaves that of its seed in the second."""
 
 
 class Beside(NamedTuple):
