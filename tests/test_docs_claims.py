@@ -219,7 +219,7 @@ def test_what_is_told_of_8_bits_outside_the_tables_is_in_the_results_beside_the_
     assert f"mirrored: on {percent(1 - sure / count, 0)} of them" in text
     assert f"LiteRT has {alike:.0f} of the {count}" in text
     assert f"the same class as float32 on {100 * alike / count:.0f} of 100 crops" in readme
-    for to in ("executorch", "openvino", "openvino/mse", "openvino/percentile", "openvino/plain"):
+    for to in ("executorch", "coreml", "openvino", "openvino/mse", "openvino/percentile", "openvino/plain"):
         even, odd = (found[f"photographs/ImageNet-like photographs, {half}/{to}"] for half in ("even", "odd"))
         assert f"{percent(even['agreement']).removesuffix(' %')} and {percent(odd['agreement'])}" in text
         lost = [f"{each['divergence']:.3f}".lstrip("0") for each in (even, odd)]
