@@ -123,24 +123,30 @@ def median(arch: Arch, here: Conditions) -> float:
 def as_fast(found: Arch, here: Conditions) -> dict[str, Any]:
     """The width at which MobileNetV4-conv-small takes as long as the network found.
 
-    Among the widths that give networks of their own it is looked for by halves. Each is timed in pairs with the one
-    found, in both orders, since the first of several files was seen to take longer.
+    It is looked for by halves, among the widths that give networks of their own.
     """
-    widths = {zoo.arch(RIVAL, size=found.size, width=each): each for each in np.arange(0.15, 2.0, 0.002).tolist()}
-    left, tried = list(widths), list[dict[str, Any]]()
+    scaled = ((zoo.arch(RIVAL, size=found.size, width=width), width) for width in np.arange(0.15, 2.0, 0.002).tolist())
+    left = list({arch.digest: (arch, width) for arch, width in scaled}.values())
+    tried = list[dict[str, Any]]()
     while left:
         middle = len(left) // 2
-        times = time_networks([*PAIRS * (left[middle], found), *PAIRS * (found, left[middle])], here)
-        half = len(times) // 2
-        theirs, ours = times[:half:2] + times[half + 1 :: 2], times[1:half:2] + times[half::2]
-        ratios = [one / other for one, other in zip(theirs, ours, strict=True)]
-        ratio = statistics.median(ratios)
-        each = {"width": widths[left[middle]], "ms": statistics.median(theirs), "found_ms": statistics.median(ours)}
-        tried.append(each | {"ratio": ratio, "ratios": ratios})
-        say(f"width {each['width']:.3f}: {each['ms']:.3f} ms beside {each['found_ms']:.3f} ms, {ratio:.3f} of it")
-        left = left[middle + 1 :] if ratio < 1 else left[:middle]
+        arch, width = left[middle]
+        pairs = in_turns(arch, found, here)
+        ratios = [theirs / ours for theirs, ours in pairs]
+        ms, found_ms = (statistics.median(each) for each in zip(*pairs, strict=True))
+        tried.append({"width": width, "ms": ms, "found_ms": found_ms, "ratio": statistics.median(ratios)})
+        tried[-1]["ratios"] = ratios
+        say(f"width {width:.3f}: {ms:.3f} ms beside {found_ms:.3f} ms, {tried[-1]['ratio']:.3f} of it")
+        left = left[middle + 1 :] if tried[-1]["ratio"] < 1 else left[:middle]
     best = min(tried, key=lambda each: abs(each["ratio"] - 1))
     return best | {"tried": tried, "alike": abs(best["ratio"] - 1) <= ALIKE}
+
+
+def in_turns(one: Arch, other: Arch, here: Conditions) -> list[tuple[float, float]]:
+    """Milliseconds of two networks, in both orders: the first of several files was seen to take longer."""
+    times = time_networks([*PAIRS * (one, other), *PAIRS * (other, one)], here)
+    pairs = list(zip(times[::2], times[1::2], strict=True))
+    return [*pairs[:PAIRS], *((theirs, ours) for ours, theirs in pairs[PAIRS:])]
 
 
 def fifths(data: Data, count: int) -> list[Data]:

@@ -311,6 +311,13 @@ def test_what_is_said_of_searches_is_in_the_results_beside_the_page() -> None:
     assert f"width 1.53 takes {below['ratio']:.3f} of what the found one takes" in words
     assert f"({min(below['ratios']):.3f} to {max(below['ratios']):.3f})" in words
     assert f"timed so, 1.534, {above['ratio']:.3f}. So" in words
+    step = above["ratio"] / below["ratio"] - 1
+    assert f"costs {100 * step:.0f} %, and the network found lies inside" in words
+    assert f"As fast, but to {100 * (1 - below['ratio']):.1f} %." in words
+    narrow = f"{pairs['1.52']['ratio']:.3f} of it ({fought['scaled_wider']['ratio']:.3f} the day before)"
+    assert f"1.52, narrower still and {narrow}" in words
+    channels = [{each.out for each in zoo.arch(search_against.RIVAL, width=w).stages[4]} for w in (1, 1.53, 1.534)]
+    assert channels == [{128}, {192}, {200}]
     told = ", ".join(f"{shuffled[width]['ratio']:.3f}" for width in ("1.522", "1.53"))
     assert f"in another order: {told} and {shuffled['1.532']['ratio']:.3f}" in words
     assert all(len(each["ratios"]) == 9 for each in shuffled.values())

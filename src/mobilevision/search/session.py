@@ -176,14 +176,15 @@ class Session:
 
     def _agree(self) -> None:
         """Refuse another search than the one that the folder holds, if it holds one."""
-        path, asked = self.folder / ASKED, json.loads(json.dumps(asdict(self.brief)))
+        path = self.folder / ASKED
         self.fresh = not path.is_file()
         if self.fresh:
             return
         stands = json.loads(path.read_text(encoding="utf-8"))
         if TOGETHER in stands["numbers"]:  # other workers go on with it, and come to the same networks
             numbers = {**self.brief.numbers, TOGETHER: stands["numbers"][TOGETHER]}
-            self.brief, asked["numbers"] = replace(self.brief, numbers=numbers), numbers
+            self.brief = replace(self.brief, numbers=numbers)
+        asked = json.loads(json.dumps(asdict(self.brief)))
         for name in asked | stands:
             if asked.get(name) != stands.get(name):
                 raise UsageError(
