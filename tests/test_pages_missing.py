@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from mobilevision.errors import InputError, UsageError
+from mobilevision.files import sha256
+from mobilevision.pages.facts import read_facts
 from mobilevision.pages.report import report
 from page_runs import make_run
 
@@ -93,6 +95,24 @@ def test_an_artifact_that_is_neither_timed_nor_proven_says_so(tmp_path: Path) ->
     page = report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
     assert "not proven" in page
     assert f"mobilevision bench {run.folder}" in page
+
+
+@pytest.mark.parametrize(("changed", "why"), [("file", "its sha256 differs"), ("weights", "holds other weights")])
+def test_a_file_that_is_not_what_was_proven_is_left_out_and_told(tmp_path: Path, changed: str, why: str) -> None:
+    run = make_run(tmp_path / "run")
+    beside = next(run.artifacts.glob("*.onnx.json"))
+    file = beside.with_suffix("")
+    file.write_bytes(b"a network")
+    facts = {"bytes": 9, "sha256": sha256(file), "arch_digest": run.arch.digest, "weights_sha256": sha256(run.best)}
+    beside.write_text(json.dumps(json.loads(beside.read_text()) | facts))
+    whole = read_facts(run)
+    {"file": file, "weights": run.best}[changed].write_bytes(b"a NETWORK")
+    told = read_facts(run)
+
+    assert len(told.artifacts) == len(whole.artifacts) - 1
+    assert not any(why in each.what for each in whole.missing)
+    assert any(why in each.what and file.name in each.what for each in told.missing)
+    assert why in report([run], to=tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["explain", "robust"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mobilevision.architecture import Arch
+from mobilevision.deploy.artifact import Artifact
 from mobilevision.errors import InputError
 from mobilevision.run import Run
 
@@ -143,12 +144,18 @@ def _history(run: Run, missing: list[Missing]) -> tuple[dict[str, Any], ...]:
 
 
 def _artifacts(run: Run, missing: list[Missing]) -> list[dict[str, Any]]:
-    found = []
+    """The facts of exported files; not of one that lies beside them and is not what they tell of."""
+    found, again = [], _command(run, "export {run} --to litert")
     for path in sorted(run.artifacts.glob("*.json")) if run.artifacts.is_dir() else []:
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
+            if (file := path.with_suffix("")).exists():
+                Artifact.open(file, run=run if run.best.is_file() else None)
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            missing.append(Missing(f"{path.name} cannot be read: {error}.", _command(run, "export {run} --to litert")))
+            missing.append(Missing(f"{path.name} cannot be read: {error}.", again))
+            continue
+        except InputError as error:
+            missing.append(Missing(f"Left out: {error}.", again))
             continue
         if isinstance(facts, dict) and "format" in facts:
             found.append({"file": path.name.removesuffix(".json")} | facts)
