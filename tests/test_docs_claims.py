@@ -276,6 +276,7 @@ def test_what_is_said_of_the_phones_is_what_the_table_holds() -> None:
 def test_what_is_said_of_searches_is_in_the_results_beside_the_page() -> None:
     import latency_prediction
     import search_against
+    import search_controllers
     import search_cost
 
     text = (DOCS / "search_results.md").read_text(encoding="utf-8")
@@ -288,6 +289,16 @@ def test_what_is_said_of_searches_is_in_the_results_beside_the_page() -> None:
     for told in found["landings"]:
         assert all(search_cost.line(each, steps=told["steps"]) in text for each in told["landings"])
     words, fought = " ".join(text.split()), found["against"]
+    fixed = found["controllers"]
+    assert fixed["seeds"] == list(search_controllers.REPORTED)
+    for name, reached in fixed["reached"].items():
+        close = sum(reward >= search_controllers.CLOSE for reward in reached)
+        assert f"| {name} | {search_controllers.told(reached)} | {close} of 5 |" in text
+    assert f"alone earned {search_controllers.told(fixed['likeliest_alone'])}, within" in words
+    tuning = fixed["tuning"]
+    assert f"within 1 % in {tuning['likeliest']} (with one step more" in words
+    assert f"in {tuning['likeliest_one_step_more']}: chance" in words
+    assert f"the best of eight in {tuning['finalists']}; some forty" in words
     anew = [f"{each['predicted']['ms']:.3f}" for each in found["foretold_anew"]]
     assert f"are foretold {', '.join(anew[:-1])} and {anew[-1]} ms" in words
     assert all(abs(each["predicted"]["ms"] / each["target_ms"] - 1) <= 0.02 for each in found["foretold_anew"])
